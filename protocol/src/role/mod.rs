@@ -1,0 +1,3 @@
+//! Roles: what an operator configures. One file each.
+
+pub mod link;

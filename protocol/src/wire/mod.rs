@@ -1,0 +1,18 @@
+//! Bytes to meaning and back. Parsing is total: any octets give a value or a refusal, in linear time, reading nothing
+//! outside the buffer. Options stay slices; what is relayed is never parsed and printed.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
+
+pub mod reader;
+pub mod v4;
+pub mod v6;
+pub mod v6_option;
+pub mod writer;
+
+pub use reader::Reader;
+pub use writer::{TooLong, Writer};

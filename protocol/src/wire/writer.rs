@@ -1,0 +1,80 @@
+//! A growing buffer that goes back and fills in lengths.
+
+use crate::params::MAX_PAYLOAD;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Writes one message. What does not fit is noticed and reported by [`Writer::finish`], never cut off in silence.
+#[derive(Debug, Default)]
+pub struct Writer {
+    buffer: Vec<u8>,
+    too_long: bool,
+}
+
+/// An option of more than 65,535 octets, or a message of more than 65,527.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the message or one of its options is too long for its length field")]
+pub struct TooLong;
+
+impl Writer {
+    /// Empty.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends octets as they are.
+    pub fn bytes(&mut self, octets: &[u8]) -> &mut Self {
+        self.buffer.extend_from_slice(octets);
+        self
+    }
+
+    /// One octet.
+    pub fn u8(&mut self, value: u8) -> &mut Self {
+        self.bytes(&[value])
+    }
+
+    /// Two octets, big-endian.
+    pub fn u16(&mut self, value: u16) -> &mut Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    /// Four octets, big-endian.
+    pub fn u32(&mut self, value: u32) -> &mut Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    /// An IPv4 address.
+    pub fn ipv4(&mut self, address: Ipv4Addr) -> &mut Self {
+        self.bytes(&address.octets())
+    }
+
+    /// An IPv6 address.
+    pub fn ipv6(&mut self, address: Ipv6Addr) -> &mut Self {
+        self.bytes(&address.octets())
+    }
+
+    /// A DHCPv6 option: code (2), length (2), and what `body` writes.
+    pub fn option6(&mut self, code: super::v6_option::OptionCode, body: impl FnOnce(&mut Self)) -> &mut Self {
+        self.u16(code.0).u16(0);
+        let start = self.buffer.len();
+        body(self);
+        let length = self.buffer.len().saturating_sub(start);
+        match u16::try_from(length) {
+            Ok(length) => {
+                let field = start.saturating_sub(2)..start;
+                if let Some(field) = self.buffer.get_mut(field) {
+                    field.copy_from_slice(&length.to_be_bytes());
+                }
+            }
+            Err(_) => self.too_long = true,
+        }
+        self
+    }
+
+    /// The message.
+    ///
+    /// # Errors
+    /// When something in it was too long.
+    pub fn finish(self) -> Result<Vec<u8>, TooLong> {
+        if self.too_long || self.buffer.len() > MAX_PAYLOAD { Err(TooLong) } else { Ok(self.buffer) }
+    }
+}
