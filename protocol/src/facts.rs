@@ -96,6 +96,8 @@ pub struct Target {
     pub arp: bool,
     /// Its own link-layer address, for address conflict detection.
     pub hardware: HardwareAddress,
+    /// IPv4 addresses on it that carry our mark: a remembered lease whose address is here is taken up without a flap.
+    pub ours4: Vec<Ipv4Addr>,
 }
 
 /// When something happened, on the boot-time clock, and what it was.
