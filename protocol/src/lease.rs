@@ -122,9 +122,9 @@ pub struct Lease6 {
 impl Lease6 {
     /// When the last of its addresses and prefixes ends; `None` is never.
     pub fn expires_at(&self) -> Option<Instant> {
-        let ends =
+        let mut ends =
             self.addresses.iter().map(|a| a.valid_until).chain(self.prefixes.iter().map(|p| p.valid_until));
-        ends.fold(Some(Instant::BOOT), |last, end| Some(last?.max(end?)))
+        ends.try_fold(Instant::BOOT, |last, end| Some(last.max(end?)))
     }
 }
 
