@@ -148,7 +148,8 @@ pub struct Message<'a> {
     pub file: &'a [u8],
     /// Option 52 had a value other than 1, 2 and 3 and was taken as absent.
     pub bad_overload: bool,
-    options: Vec<(u8, &'a [u8])>,
+    /// Each code once, joined, in the order of first appearance.
+    options: Vec<(u8, Cow<'a, [u8]>)>,
 }
 
 impl<'a> Message<'a> {
@@ -169,17 +170,24 @@ impl<'a> Message<'a> {
         if message.hlen > 16 {
             return Err(Malformed::HardwareLength(message.hlen));
         }
-        message.read_area(reader.rest())?;
-        let overload = message.option(code::OVERLOAD);
-        match overload.as_deref() {
-            None => {}
-            Some([1]) => message.read_area(message.file)?,
-            Some([2]) => message.read_area(message.sname)?,
-            Some([3]) => {
-                message.read_area(message.file)?;
-                message.read_area(message.sname)?;
+        let mut places = [None; 256];
+        message.read_area(reader.rest(), &mut places)?;
+        let overloaded: &[&'a [u8]] = match message.option(code::OVERLOAD).as_deref() {
+            None => &[],
+            Some([1]) => &[message.file],
+            Some([2]) => &[message.sname],
+            Some([3]) => &[message.file, message.sname],
+            Some(_) => {
+                message.bad_overload = true;
+                &[]
             }
-            Some(_) => message.bad_overload = true,
+        };
+        // What an overloaded area says of overloading means nothing: a place without an entry swallows it.
+        if let Some(place) = places.get_mut(usize::from(code::OVERLOAD)) {
+            *place = Some(usize::MAX);
+        }
+        for area in overloaded {
+            message.read_area(area, &mut places)?;
         }
         if message.option(code::MESSAGE_TYPE).is_some_and(|value| value.len() != 1) {
             return Err(Malformed::MessageType);
@@ -208,16 +216,28 @@ impl<'a> Message<'a> {
         })
     }
 
-    fn read_area(&mut self, area: &'a [u8]) -> Result<(), Malformed> {
+    /// `places` says for each code where its value stands in `options`, so that joining takes one pass.
+    fn read_area(&mut self, area: &'a [u8], places: &mut [Option<usize>; 256]) -> Result<(), Malformed> {
         let mut reader = Reader::new(area);
         while let Some(code) = reader.u8() {
-            match code {
-                code::PAD => {}
-                code::END => break,
-                code => {
-                    let length = reader.u8().ok_or(Malformed::Overrun(code))?;
-                    let value = reader.take(usize::from(length)).ok_or(Malformed::Overrun(code))?;
-                    self.options.push((code, value));
+            if code == code::PAD {
+                continue;
+            }
+            if code == code::END {
+                break;
+            }
+            let length = reader.u8().ok_or(Malformed::Overrun(code))?;
+            let value = reader.take(usize::from(length)).ok_or(Malformed::Overrun(code))?;
+            let Some(place) = places.get_mut(usize::from(code)) else { continue };
+            match *place {
+                None => {
+                    *place = Some(self.options.len());
+                    self.options.push((code, Cow::Borrowed(value)));
+                }
+                Some(at) => {
+                    if let Some((_, whole)) = self.options.get_mut(at) {
+                        whole.to_mut().extend_from_slice(value);
+                    }
                 }
             }
         }
@@ -226,24 +246,12 @@ impl<'a> Message<'a> {
 
     /// The value of an option: all its instances joined in reading order (RFC 3396 §7).
     pub fn option(&self, code: u8) -> Option<Cow<'a, [u8]>> {
-        let mut parts = self.options.iter().filter(|(c, _)| *c == code).map(|(_, value)| *value);
-        let first = parts.next()?;
-        let mut whole = Cow::Borrowed(first);
-        for part in parts {
-            whole.to_mut().extend_from_slice(part);
-        }
-        Some(whole)
+        self.options.iter().find(|(c, _)| *c == code).map(|(_, value)| value.clone())
     }
 
     /// Every option once, joined, in the order of first appearance.
     pub fn options(&self) -> impl Iterator<Item = (u8, Cow<'a, [u8]>)> {
-        let mut seen = [false; 256];
-        self.options
-            .iter()
-            .filter(move |(code, _)| {
-                seen.get_mut(usize::from(*code)).is_some_and(|seen| !std::mem::replace(seen, true))
-            })
-            .filter_map(|(code, _)| Some((*code, self.option(*code)?)))
+        self.options.iter().map(|(code, value)| (*code, value.clone()))
     }
 
     /// Option 53.
@@ -262,6 +270,11 @@ impl<'a> Message<'a> {
         self.address(code).map(u32::from)
     }
 
+    /// The client asks for answers by broadcast. The other bits of `flags` mean nothing.
+    pub const fn is_broadcast(&self) -> bool {
+        self.flags & BROADCAST != 0
+    }
+
     /// The hardware address, `hlen` octets.
     pub fn hardware(&self) -> &[u8] {
         self.chaddr.get(..usize::from(self.hlen)).unwrap_or(&self.chaddr)
@@ -275,7 +288,7 @@ pub struct Outgoing {
     pub op: u8,
     /// Hardware type.
     pub htype: u8,
-    /// Hardware address, at most 16 octets; its length is `hlen`.
+    /// Hardware address, 0 to 16 octets; its length is `hlen`.
     pub hardware: Vec<u8>,
     /// Transaction id.
     pub xid: Xid4,
@@ -289,7 +302,7 @@ pub struct Outgoing {
     pub yiaddr: Ipv4Addr,
     /// Relay agent.
     pub giaddr: Ipv4Addr,
-    /// In order; a value over 255 octets is sent as several options (RFC 3396 §5).
+    /// Codes 1 to 254 with their values, in order; a value over 255 octets is sent as several options (RFC 3396 §5).
     pub options: Vec<(u8, Vec<u8>)>,
 }
 
@@ -297,13 +310,14 @@ impl Outgoing {
     /// The octets: ended by End and padded to 300 (RFC 1542 §2.1).
     ///
     /// # Errors
-    /// When there are more than 65,527.
+    /// When there are more than 65,527, or the hardware address is longer than 16, or an option has code 0 or 255.
     pub fn emit(&self) -> Result<Vec<u8>, TooLong> {
-        let hlen = self.hardware.len().min(16);
         let mut chaddr = [0; 16];
-        chaddr.iter_mut().zip(&self.hardware).for_each(|(to, from)| *to = *from);
+        let hardware = chaddr.get_mut(..self.hardware.len()).ok_or(TooLong)?;
+        hardware.copy_from_slice(&self.hardware);
+        let hlen = u8::try_from(hardware.len()).map_err(|_| TooLong)?;
         let mut w = Writer::new();
-        w.u8(self.op).u8(self.htype).u8(u8::try_from(hlen).unwrap_or(16)).u8(0);
+        w.u8(self.op).u8(self.htype).u8(hlen).u8(0);
         w.u32(self.xid.0).u16(self.secs).u16(self.flags);
         w.ipv4(self.ciaddr).ipv4(self.yiaddr).ipv4(Ipv4Addr::UNSPECIFIED).ipv4(self.giaddr);
         w.bytes(&chaddr).bytes(&[0; 64 + 128]).bytes(&COOKIE);
@@ -319,11 +333,193 @@ impl Outgoing {
     }
 }
 
+/// A code of Pad or End has no length octet, and no value can follow it.
 fn option(w: &mut Writer, code: u8, value: &[u8]) {
+    if matches!(code, code::PAD | code::END) {
+        w.refuse();
+    }
     if value.is_empty() {
         w.u8(code).u8(0);
     }
     for part in value.chunks(255) {
         w.u8(code).u8(u8::try_from(part.len()).unwrap_or(u8::MAX)).bytes(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::hex_decode;
+
+    /// A reply whose options field holds `options` (hexadecimal) and nothing else.
+    fn message(options: &str) -> Vec<u8> {
+        let mut octets = vec![0; 236];
+        octets[..3].copy_from_slice(&[2, 1, 6]);
+        octets.extend(COOKIE);
+        octets.extend(hex_decode(&options.replace(' ', "")).unwrap());
+        octets
+    }
+
+    fn put(octets: &mut [u8], at: usize, hex: &str) {
+        let hex = hex_decode(&hex.replace(' ', "")).unwrap();
+        octets[at..at + hex.len()].copy_from_slice(&hex);
+    }
+
+    const FILE: usize = 108;
+    const SNAME: usize = 44;
+
+    #[test]
+    fn the_smallest_message_has_240_octets_gen_08() {
+        let octets = message("");
+        assert!(Message::parse(&octets).is_ok());
+        assert_eq!(Message::parse(&octets[..239]).unwrap_err(), Malformed::Short);
+    }
+
+    #[test]
+    fn a_wrong_cookie_is_malformed_gen_08() {
+        let mut octets = message("350102 ff");
+        octets[239] = 0x64;
+        assert_eq!(Message::parse(&octets).unwrap_err(), Malformed::Cookie);
+    }
+
+    #[test]
+    fn a_hardware_length_above_16_is_malformed_gen_08() {
+        let mut octets = message("350102 ff");
+        octets[2] = 17;
+        assert_eq!(Message::parse(&octets).unwrap_err(), Malformed::HardwareLength(17));
+        octets[2] = 16;
+        assert_eq!(Message::parse(&octets).unwrap().hardware().len(), 16);
+    }
+
+    #[test]
+    fn a_message_type_of_other_than_one_octet_is_malformed_gen_08() {
+        for options in ["35020202 ff", "3500 ff", "350102 350102 ff"] {
+            assert_eq!(Message::parse(&message(options)).unwrap_err(), Malformed::MessageType, "{options}");
+        }
+        assert_eq!(Message::parse(&message("ff")).unwrap().kind(), None);
+    }
+
+    #[test]
+    fn a_missing_end_is_tolerated_and_what_follows_it_ignored_gen_07() {
+        assert_eq!(Message::parse(&message("350102")).unwrap().kind(), Some(MessageType::OFFER));
+        let octets = message("350102 ff 3604c6336401 79ff");
+        let parsed = Message::parse(&octets).unwrap();
+        assert_eq!(parsed.kind(), Some(MessageType::OFFER));
+        assert_eq!(parsed.address(code::SERVER_ID), None);
+    }
+
+    #[test]
+    fn an_option_past_the_end_of_its_area_is_malformed_gen_07() {
+        let long = message("350102 79ff 00000000000000000000");
+        assert_eq!(Message::parse(&long).unwrap_err(), Malformed::Overrun(121));
+        assert_eq!(Message::parse(&message("350102 79")).unwrap_err(), Malformed::Overrun(121));
+        // The last option of `file` would need two octets of what follows it.
+        let mut octets = message("350102 340101 ff");
+        put(&mut octets, FILE + 124, "0c04 6162");
+        assert_eq!(Message::parse(&octets).unwrap_err(), Malformed::Overrun(12));
+    }
+
+    #[test]
+    fn equal_codes_are_joined_from_options_file_and_sname_gen_05() {
+        let mut octets = message("350102 3407 ff");
+        octets.truncate(243);
+        octets.extend(hex_decode("340103790218c0ff").unwrap());
+        put(&mut octets, SNAME, "7902 0102 ff");
+        put(&mut octets, FILE, "7904 000200c0 ff");
+        let parsed = Message::parse(&octets).unwrap();
+        assert_eq!(
+            parsed.option(code::CLASSLESS_ROUTES).as_deref(),
+            Some(&[0x18, 0xc0, 0, 2, 0, 0xc0, 1, 2][..])
+        );
+    }
+
+    #[test]
+    fn overload_says_which_areas_are_read_gen_06() {
+        let read = |overload: &str| {
+            let mut octets = message(&format!("350102 {overload} ff"));
+            put(&mut octets, FILE, "7905 00c0000201 ff");
+            put(&mut octets, SNAME, "0304 c0000201 ff");
+            let parsed = Message::parse(&octets).unwrap();
+            let present = |code| parsed.option(code).is_some();
+            (present(code::CLASSLESS_ROUTES), present(code::ROUTER), parsed.bad_overload)
+        };
+        assert_eq!(read(""), (false, false, false));
+        assert_eq!(read("340101"), (true, false, false));
+        assert_eq!(read("340102"), (false, true, false));
+        assert_eq!(read("340103"), (true, true, false));
+        assert_eq!(read("340107"), (false, false, true));
+        assert_eq!(read("34020101"), (false, false, true));
+        assert_eq!(read("3400"), (false, false, true));
+    }
+
+    #[test]
+    fn overload_inside_an_overloaded_area_is_ignored_gen_06() {
+        let mut octets = message("350102 340101 ff");
+        put(&mut octets, FILE, "340102 0c0161 ff");
+        put(&mut octets, SNAME, "0304c0000201 ff");
+        let parsed = Message::parse(&octets).unwrap();
+        assert_eq!(parsed.option(code::HOST_NAME).as_deref(), Some(&b"a"[..]));
+        assert_eq!(parsed.option(code::ROUTER), None);
+        assert_eq!(parsed.option(code::OVERLOAD).as_deref(), Some(&[1][..]));
+    }
+
+    #[test]
+    fn an_unknown_option_changes_nothing_gen_03() {
+        let octets = message("e003010203 350102 ff");
+        assert_eq!(Message::parse(&octets).unwrap().kind(), Some(MessageType::OFFER));
+    }
+
+    #[test]
+    fn flags_other_than_broadcast_mean_nothing_gen_10() {
+        let mut octets = message("350101 ff");
+        put(&mut octets, 10, "7fff");
+        assert!(!Message::parse(&octets).unwrap().is_broadcast());
+        put(&mut octets, 10, "8000");
+        assert!(Message::parse(&octets).unwrap().is_broadcast());
+    }
+
+    #[test]
+    fn a_message_full_of_empty_options_keeps_one_entry_per_code_gen_01() {
+        let octets = message(&"0c00".repeat(30_000));
+        assert_eq!(Message::parse(&octets).unwrap().options().count(), 1);
+    }
+
+    fn outgoing(options: Vec<(u8, Vec<u8>)>) -> Outgoing {
+        Outgoing {
+            op: BOOTREQUEST,
+            htype: 1,
+            hardware: vec![2, 0, 0x5e, 0x10, 0, 1],
+            xid: Xid4(0x3a4f_1c02),
+            secs: 0,
+            flags: 0,
+            ciaddr: Ipv4Addr::UNSPECIFIED,
+            yiaddr: Ipv4Addr::UNSPECIFIED,
+            giaddr: Ipv4Addr::UNSPECIFIED,
+            options,
+        }
+    }
+
+    #[test]
+    fn what_we_send_ends_with_end_and_has_300_octets_gen_09() {
+        let octets = outgoing(vec![(code::MESSAGE_TYPE, vec![1])]).emit().unwrap();
+        assert_eq!(octets.len(), 300);
+        assert_eq!(octets[240..245], [53, 1, 1, 255, 0]);
+    }
+
+    #[test]
+    fn a_long_value_is_sent_in_parts_and_reads_back_whole() {
+        let value: Vec<u8> = (0..600_u16).map(|n| u8::try_from(n % 251).unwrap()).collect();
+        let octets = outgoing(vec![(code::MESSAGE_TYPE, vec![1]), (224, value.clone())]).emit().unwrap();
+        let parsed = Message::parse(&octets).unwrap();
+        assert_eq!(parsed.option(224).as_deref(), Some(&value[..]));
+    }
+
+    #[test]
+    fn what_the_format_cannot_hold_is_not_sent() {
+        let mut long_address = outgoing(vec![]);
+        long_address.hardware = vec![0; 17];
+        assert_eq!(long_address.emit(), Err(TooLong));
+        assert_eq!(outgoing(vec![(code::PAD, vec![1])]).emit(), Err(TooLong));
+        assert_eq!(outgoing(vec![(224, vec![0; 65_400])]).emit(), Err(TooLong));
     }
 }

@@ -45,6 +45,16 @@ message_types! {
     DHCPV4_RESPONSE = 21 "DHCPv4-response";
 }
 
+impl MessageType {
+    /// The type of a message of any layout: its first octet. `None` when there is none.
+    ///
+    /// Whoever does not handle a type must not parse it: relay messages have another header, and what a future type
+    /// looks like nobody knows (RFC 8415 §16).
+    pub fn peek(octets: &[u8]) -> Option<Self> {
+        octets.first().copied().map(Self)
+    }
+}
+
 impl fmt::Debug for MessageType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.word() {
@@ -98,7 +108,7 @@ impl<'a> Message<'a> {
         let mut reader = Reader::new(octets);
         let (Some(kind), Some(header)) = (reader.u8(), reader.array()) else { return Err(Malformed::Short) };
         let options = Options(reader.rest());
-        options.check(4)?;
+        options.check(Container::Message, 4)?;
         for code in [OptionCode::CLIENTID, OptionCode::SERVERID] {
             if options.count(code) > 1 {
                 return Err(Malformed::Duplicate(code));
@@ -130,7 +140,7 @@ impl<'a> Options<'a> {
     /// When framing is broken.
     pub fn parse(octets: &'a [u8]) -> Result<Self, Malformed> {
         let options = Self(octets);
-        options.check(0)?;
+        options.check(Container::Message, 0)?;
         Ok(options)
     }
 
@@ -139,16 +149,26 @@ impl<'a> Options<'a> {
         Self(octets)
     }
 
-    /// The depth is bounded by the types themselves: IA, address or prefix, and what is in that.
-    fn check(self, base: usize) -> Result<(), Malformed> {
+    /// Options framed by length alone, as between relay agents: what they contain is not looked at.
+    ///
+    /// # Errors
+    /// When framing is broken; `base` is where `octets` begin in the message.
+    pub(crate) fn flat(octets: &'a [u8], base: usize) -> Result<Self, Malformed> {
+        let options = Self(octets);
+        options.check(Container::Opaque, base)?;
+        Ok(options)
+    }
+
+    /// The depth is bounded by [`Container`]: an association, an address or prefix in it, and what is in that.
+    fn check(self, container: Container, base: usize) -> Result<(), Malformed> {
         let mut reader = Reader::new(self.0);
         while !reader.is_empty() {
             let offset = base.saturating_add(self.0.len().saturating_sub(reader.len()));
-            let option = next(&mut reader).ok_or(Malformed::Overrun { offset })?;
-            let (code, value) = option;
-            if let Some(inner) = code.fixed_part().and_then(|fixed| value.get(fixed..)) {
-                let skipped = value.len().saturating_sub(inner.len()).saturating_add(4);
-                Self(inner).check(offset.saturating_add(skipped))?;
+            let (code, value) = next(&mut reader).ok_or(Malformed::Overrun { offset })?;
+            let Some((inner, fixed)) = container.inside(code) else { continue };
+            // An option shorter than its fixed part is well framed; whoever reads it finds it unusable.
+            if let Some(options) = value.get(fixed..) {
+                Self(options).check(inner, offset.saturating_add(4).saturating_add(fixed))?;
             }
         }
         Ok(())
@@ -178,6 +198,33 @@ impl<'a> Options<'a> {
     /// The octets.
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
+    }
+}
+
+/// Where options stand. It says which of them contain options that have to be framed well, too.
+#[derive(Clone, Copy)]
+enum Container {
+    /// A client/server message.
+    Message,
+    /// IA_NA or IA_TA.
+    Addresses,
+    /// IA_PD.
+    Prefixes,
+    /// Anything whose options contain no options of ours.
+    Opaque,
+}
+
+impl Container {
+    /// What `code` is a container of when it stands here, and the octets before its options.
+    const fn inside(self, code: OptionCode) -> Option<(Self, usize)> {
+        match (self, code) {
+            (Self::Message, OptionCode::IA_NA) => Some((Self::Addresses, 12)),
+            (Self::Message, OptionCode::IA_TA) => Some((Self::Addresses, 4)),
+            (Self::Message, OptionCode::IA_PD) => Some((Self::Prefixes, 12)),
+            (Self::Addresses, OptionCode::IAADDR) => Some((Self::Opaque, 24)),
+            (Self::Prefixes, OptionCode::IAPREFIX) => Some((Self::Opaque, 25)),
+            _ => None,
+        }
     }
 }
 
@@ -227,6 +274,43 @@ mod tests {
     fn two_client_identifiers_are_malformed_gen_04() {
         let twice = octets("15 000000 0001 0003 000101 0001 0003 000101");
         assert_eq!(Message::parse(&twice).unwrap_err(), Malformed::Duplicate(OptionCode::CLIENTID));
+    }
+
+    #[test]
+    fn associations_nested_without_end_are_no_recursion_gen_01() {
+        // Each IA_NA fills the one before it. Only the outermost is a container to us.
+        let mut octets = vec![7, 1, 2, 3];
+        for level in (0..4000_u16).rev() {
+            octets.extend([0, 3]);
+            octets.extend((12 + level * 16).to_be_bytes());
+            octets.extend([0; 12]);
+        }
+        assert_eq!(Message::parse(&octets).unwrap().options.count(OptionCode::IA_NA), 1);
+    }
+
+    #[test]
+    fn a_message_full_of_empty_options_is_read_in_one_pass_gen_01() {
+        let mut octets = vec![7, 1, 2, 3];
+        octets.extend([0xfd, 0xe8, 0, 0].repeat(16_380));
+        let message = Message::parse(&octets).unwrap();
+        assert_eq!(message.options.count(OptionCode(65_000)), 16_380);
+        assert!(message.options.repeated().next().is_none());
+    }
+
+    #[test]
+    fn the_first_of_a_repeated_option_counts_and_the_repetition_is_reported_gen_04() {
+        let message = octets("07 010203 0052 0004 00000078 0052 0004 00000079 0058 0000 0003 0000 0003 0000");
+        let message = Message::parse(&message).unwrap();
+        assert_eq!(message.options.seconds(OptionCode::SOL_MAX_RT), Some(120));
+        assert_eq!(message.options.repeated().collect::<Vec<_>>(), [OptionCode::SOL_MAX_RT]);
+    }
+
+    #[test]
+    fn an_unknown_option_changes_nothing_gen_03() {
+        let plain = octets("07 010203 0052 0004 00000078");
+        let unknown = octets("07 010203 fde8 0003 ffffff 0052 0004 00000078");
+        let seconds = |octets: &[u8]| Message::parse(octets).unwrap().options.seconds(OptionCode::SOL_MAX_RT);
+        assert_eq!(seconds(&plain), seconds(&unknown));
     }
 
     #[test]

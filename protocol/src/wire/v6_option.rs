@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::v6::Options;
-use crate::ids::Iaid;
+use crate::ids::{Duid, Iaid};
 use crate::time::Lifetime;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -34,18 +34,30 @@ codes! {
     RELAY_PORT = 135; S46_BIND_IPV6_PREFIX = 137;
 }
 
-impl OptionCode {
-    /// Octets before the options that this option contains; `None` if it contains none.
-    pub(crate) const fn fixed_part(self) -> Option<usize> {
-        match self {
-            Self::IA_NA | Self::IA_PD => Some(12),
-            Self::IA_TA => Some(4),
-            Self::IAADDR => Some(24),
-            Self::IAPREFIX => Some(25),
-            _ => None,
-        }
-    }
-}
+/// Options that may stand once at top level and whose first instance counts when they stand again (RFC 8415 §21).
+/// Client and server identifiers are not among them: twice, they make the message malformed.
+const SINGLE: [OptionCode; 20] = [
+    OptionCode::ORO,
+    OptionCode::PREFERENCE,
+    OptionCode::ELAPSED_TIME,
+    OptionCode::AUTH,
+    OptionCode::UNICAST,
+    OptionCode::STATUS_CODE,
+    OptionCode::RAPID_COMMIT,
+    OptionCode::RECONF_MSG,
+    OptionCode::RECONF_ACCEPT,
+    OptionCode::DNS_SERVERS,
+    OptionCode::DOMAIN_LIST,
+    OptionCode::INFORMATION_REFRESH_TIME,
+    OptionCode::AFTR_NAME,
+    OptionCode::SOL_MAX_RT,
+    OptionCode::INF_MAX_RT,
+    OptionCode::DHCP4_O_DHCP6_SERVER,
+    OptionCode::S46_CONT_MAPT,
+    OptionCode::S46_CONT_LW,
+    OptionCode::S46_PRIORITY,
+    OptionCode::S46_BIND_IPV6_PREFIX,
+];
 
 impl fmt::Debug for OptionCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,9 +198,91 @@ impl<'a> Options<'a> {
         self.first(code).and_then(|value| value.try_into().ok()).map(u32::from_be_bytes)
     }
 
+    /// The identifier in a CLIENTID, SERVERID or RELAY_ID option; `None` if absent or not 3 to 130 octets.
+    pub fn duid(self, code: OptionCode) -> Option<Duid> {
+        Duid::new(self.first(code)?).ok()
+    }
+
+    /// The codes in an ORO or S46_PRIORITY option, in order; `None` if absent, empty or of an odd length.
+    pub fn codes(self, code: OptionCode) -> Option<Vec<OptionCode>> {
+        let (codes, rest) = self.first(code)?.as_chunks::<2>();
+        (rest.is_empty() && !codes.is_empty())
+            .then(|| codes.iter().map(|octets| OptionCode(u16::from_be_bytes(*octets))).collect())
+    }
+
+    /// Each option that may stand once and stands again. Its first instance counts, and the others are reported.
+    pub fn repeated(self) -> impl Iterator<Item = OptionCode> {
+        let mut counts = [0_u16; SINGLE.len()];
+        for (code, _) in self.iter() {
+            if let Some((_, count)) = SINGLE.iter().zip(&mut counts).find(|(single, _)| **single == code) {
+                *count = count.saturating_add(1);
+            }
+        }
+        SINGLE.into_iter().zip(counts).filter(|(_, count)| *count > 1).map(|(code, _)| code)
+    }
+
     /// The value of an option that is a list of IPv6 addresses; `None` if absent or not a multiple of 16 octets.
     pub fn addresses(self, code: OptionCode) -> Option<Vec<Ipv6Addr>> {
         let (addresses, rest) = self.first(code)?.as_chunks::<16>();
         rest.is_empty().then(|| addresses.iter().map(|octets| Ipv6Addr::from(*octets)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::hex_decode;
+
+    fn octets(text: &str) -> Vec<u8> {
+        hex_decode(&text.replace(' ', "")).unwrap()
+    }
+
+    #[test]
+    fn an_option_of_the_wrong_length_counts_as_absent() {
+        let octets = octets("0052 0003 000078 0058 0011 0000000000000000000000000000000000 0006 0003 000100");
+        let options = Options::parse(&octets).unwrap();
+        assert_eq!(options.seconds(OptionCode::SOL_MAX_RT), None);
+        assert_eq!(options.addresses(OptionCode::DHCP4_O_DHCP6_SERVER), None);
+        assert_eq!(options.codes(OptionCode::ORO), None);
+    }
+
+    #[test]
+    fn the_list_of_4o6_servers_may_be_empty_or_long_c6_34() {
+        let addresses = |octets: &[u8]| {
+            Options::parse(octets).unwrap().addresses(OptionCode::DHCP4_O_DHCP6_SERVER).unwrap()
+        };
+        assert_eq!(addresses(&octets("0058 0000")), Vec::<Ipv6Addr>::new());
+        let two = octets("0058 0020 20010db8000000000000000000000001 20010db8010000000000000000000002");
+        assert_eq!(
+            addresses(&two),
+            ["2001:db8::1".parse::<Ipv6Addr>().unwrap(), "2001:db8:100::2".parse().unwrap()]
+        );
+        let mut longest = vec![0, 88, 0xff, 0xf0];
+        longest.extend([0x20; 65_520]);
+        assert_eq!(addresses(&longest).len(), 4095);
+    }
+
+    #[test]
+    fn the_option_request_reads_back() {
+        let octets = octets("0006 000a 0052 0058 0017 0018 0040");
+        let options = Options::parse(&octets).unwrap();
+        let codes: Vec<u16> = options.codes(OptionCode::ORO).unwrap().iter().map(|code| code.0).collect();
+        assert_eq!(codes, [82, 88, 23, 24, 64]);
+    }
+
+    #[test]
+    fn an_identifier_has_3_to_130_octets() {
+        let short = octets("0001 0002 0001");
+        assert_eq!(Options::parse(&short).unwrap().duid(OptionCode::CLIENTID), None);
+        let whole = octets("0001 000e 0001 0001 29b7c0de 02005e100001");
+        let duid = Options::parse(&whole).unwrap().duid(OptionCode::CLIENTID).unwrap();
+        assert_eq!(duid.to_string(), "0001000129b7c0de02005e100001");
+    }
+
+    #[test]
+    fn an_association_shorter_than_its_header_is_unusable_but_well_framed() {
+        let octets = octets("0003 0004 00000001");
+        let options = Options::parse(&octets).unwrap();
+        assert!(options.first(OptionCode::IA_NA).is_some_and(|value| Ia::parse(value).is_none()));
     }
 }

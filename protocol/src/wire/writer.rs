@@ -10,9 +10,9 @@ pub struct Writer {
     too_long: bool,
 }
 
-/// An option of more than 65,535 octets, or a message of more than 65,527.
+/// A message of more than 65,527 octets, or a value in it that its field cannot hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the message or one of its options is too long for its length field")]
+#[error("the message or a value in it is too long for its field")]
 pub struct TooLong;
 
 impl Writer {
@@ -23,7 +23,11 @@ impl Writer {
 
     /// Appends octets as they are.
     pub fn bytes(&mut self, octets: &[u8]) -> &mut Self {
-        self.buffer.extend_from_slice(octets);
+        if self.too_long || octets.len() > MAX_PAYLOAD.saturating_sub(self.buffer.len()) {
+            self.too_long = true;
+        } else {
+            self.buffer.extend_from_slice(octets);
+        }
         self
     }
 
@@ -65,9 +69,14 @@ impl Writer {
                     field.copy_from_slice(&length.to_be_bytes());
                 }
             }
-            Err(_) => self.too_long = true,
+            Err(_) => self.refuse(),
         }
         self
+    }
+
+    /// Notes that a value cannot be written as the format wants it.
+    pub(crate) fn refuse(&mut self) {
+        self.too_long = true;
     }
 
     /// The message.
@@ -75,6 +84,40 @@ impl Writer {
     /// # Errors
     /// When something in it was too long.
     pub fn finish(self) -> Result<Vec<u8>, TooLong> {
-        if self.too_long || self.buffer.len() > MAX_PAYLOAD { Err(TooLong) } else { Ok(self.buffer) }
+        if self.too_long { Err(TooLong) } else { Ok(self.buffer) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::v6_option::OptionCode;
+
+    #[test]
+    fn nested_options_get_their_lengths() {
+        let mut w = Writer::new();
+        w.option6(OptionCode::IA_NA, |w| {
+            w.u32(1).u32(0).u32(0);
+            w.option6(OptionCode::STATUS_CODE, |w| {
+                w.u16(2);
+            });
+        });
+        let expected = "0003001200000001000000000000000000 0d00020002".replace(' ', "");
+        assert_eq!(crate::ids::hex(&w.finish().unwrap()), expected);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_and_takes_no_memory() {
+        let mut w = Writer::new();
+        w.option6(OptionCode::RELAY_MSG, |w| {
+            w.bytes(&[0; MAX_PAYLOAD - 4]);
+        });
+        assert_eq!(w.finish().map(|octets| octets.len()), Ok(MAX_PAYLOAD));
+        let mut w = Writer::new();
+        for _ in 0..100 {
+            w.bytes(&[0; 60_000]);
+        }
+        assert!(w.buffer.len() <= MAX_PAYLOAD);
+        assert_eq!(w.finish(), Err(TooLong));
     }
 }
