@@ -150,3 +150,127 @@ fn unicast(address: Ipv6Addr) -> bool {
     let compatible = address.segments().iter().take(6).all(|part| *part == 0);
     address.is_unicast_link_local() || (is_routable(address) && !compatible)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Writer;
+
+    const ONE: &str = "2001:db8::1";
+    const TWO: &str = "2001:db8::2";
+
+    /// Options, each a code and addresses; `Err` gives a value of that many zero octets instead.
+    fn options(list: &[(u16, Result<&[&str], usize>)]) -> Vec<u8> {
+        let mut w = Writer::new();
+        for (code, value) in list {
+            w.option6(OptionCode(*code), |w| match value {
+                Ok(addresses) => addresses.iter().for_each(|text| {
+                    w.ipv6(text.parse().unwrap());
+                }),
+                Err(length) => {
+                    w.bytes(&vec![0; *length]);
+                }
+            });
+        }
+        w.finish().unwrap()
+    }
+
+    fn signal(profile: Profile, list: &[(u16, Result<&[&str], usize>)]) -> (Signal, Vec<Refused>) {
+        let octets = options(list);
+        let own: Ipv6Addr = "2001:db8::99".parse().unwrap();
+        let mut notes = Vec::new();
+        let options = Options::parse(&octets).unwrap();
+        (read(options, profile, &Draft01::default(), &[own], 8, &mut notes), notes)
+    }
+
+    fn granted(profile: WireProfile, servers: &[&str]) -> Signal {
+        Signal::Granted(profile, servers.iter().map(|text| text.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn an_empty_option_88_asks_for_multicast_c6_38() {
+        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(&[]))]), (granted(WireProfile::Rfc7341, &[]), vec![]));
+    }
+
+    #[test]
+    fn a_wrong_length_is_unusable_and_counted_c6_34() {
+        assert_eq!(signal(Profile::Rfc7341, &[(88, Err(17))]), (Signal::Unusable, vec![Refused::BadOption88]));
+        let (signal, notes) = signal(Profile::Rfc7341, &[(88, Ok(&[ONE; 8]))]);
+        assert_eq!((signal, notes), (granted(WireProfile::Rfc7341, &[ONE]), vec![]));
+    }
+
+    #[test]
+    fn duplicates_and_unusable_entries_are_left_out_in_order_c6_36_sec_05() {
+        let list: &[&str] =
+            &[TWO, "::", "::1", "::ffff:192.0.2.1", "::192.0.2.1", "ff02::1", "2001:db8::99", ONE, TWO, "fe80::1"];
+        let expected = granted(WireProfile::Rfc7341, &[TWO, ONE, "fe80::1"]);
+        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(list))]), (expected, vec![]));
+    }
+
+    #[test]
+    fn only_two_groups_may_be_listed_c46_11() {
+        let expected = granted(WireProfile::Rfc7341, &["ff02::1:2", "ff05::1:3"]);
+        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(&["ff02::1:2", "ff05::1:3", "ff05::2"]))]).0, expected);
+    }
+
+    #[test]
+    fn a_list_without_a_usable_entry_is_not_an_empty_list_c6_37() {
+        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(&["::"]))]), (Signal::Unusable, vec![Refused::BadOption88]));
+    }
+
+    #[test]
+    fn the_first_eight_are_used_and_the_cut_is_counted_c6_36() {
+        let nine: Vec<String> = (1..=9).map(|n| format!("2001:db8::{n}")).collect();
+        let nine: Vec<&str> = nine.iter().map(String::as_str).collect();
+        let expected = granted(WireProfile::Rfc7341, nine.get(..8).unwrap());
+        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(&nine))]), (expected, vec![Refused::Option88Truncated]));
+    }
+
+    #[test]
+    fn of_two_options_88_the_first_counts_gen_04() {
+        let both: &[(u16, Result<&[&str], usize>)] = &[(88, Ok(&[ONE])), (88, Ok(&[TWO]))];
+        let expected = granted(WireProfile::Rfc7341, &[ONE]);
+        assert_eq!(signal(Profile::Rfc7341, both), (expected, vec![Refused::DuplicateOption]));
+    }
+
+    #[test]
+    fn in_draft01_only_enable_decides_c6_35() {
+        let draft = Profile::Draft01;
+        assert_eq!(signal(draft, &[(54323, Ok(&[ONE]))]), (Signal::Absent, vec![]));
+        assert_eq!(signal(draft, &[(54322, Err(0))]), (granted(WireProfile::Draft01, &[]), vec![]));
+        let both: &[(u16, Result<&[&str], usize>)] = &[(54322, Err(0)), (54323, Ok(&[ONE, TWO]))];
+        assert_eq!(signal(draft, both), (granted(WireProfile::Draft01, &[ONE, TWO]), vec![]));
+        assert_eq!(signal(draft, &[(54322, Err(4))]), (Signal::Absent, vec![Refused::BadEnable]));
+        assert_eq!(signal(draft, &[(88, Ok(&[]))]), (Signal::Absent, vec![]));
+    }
+
+    #[test]
+    fn draft01_ignores_multicast_entries_and_an_empty_list_is_malformed_c6_35() {
+        let draft = Profile::Draft01;
+        let empty: &[(u16, Result<&[&str], usize>)] = &[(54322, Err(0)), (54323, Ok(&[]))];
+        assert_eq!(signal(draft, empty), (Signal::Unusable, vec![Refused::BadOption88]));
+        let mixed: &[(u16, Result<&[&str], usize>)] = &[(54322, Err(0)), (54323, Ok(&["ff02::1:2", ONE]))];
+        assert_eq!(signal(draft, mixed).0, granted(WireProfile::Draft01, &[ONE]));
+    }
+
+    #[test]
+    fn dual_prefers_option_88_gen_16() {
+        let both: &[(u16, Result<&[&str], usize>)] = &[(54322, Err(0)), (88, Ok(&[ONE]))];
+        assert_eq!(signal(Profile::Dual, both).0, granted(WireProfile::Rfc7341, &[ONE]));
+        assert_eq!(signal(Profile::Dual, &[(54322, Err(0))]).0, granted(WireProfile::Draft01, &[]));
+        assert_eq!(signal(Profile::Dual, &[]).0, Signal::Absent);
+    }
+
+    #[test]
+    fn the_longest_option_88_is_read_in_linear_time_gen_01() {
+        let many: Vec<u8> = (0..4095u16).flat_map(|n| Ipv6Addr::new(0x2001, 0xdb8, n, 0, 0, 0, 0, 1).octets()).collect();
+        let mut w = Writer::new();
+        w.option6(OptionCode::DHCP4_O_DHCP6_SERVER, |w| {
+            w.bytes(&many);
+        });
+        let octets = w.finish().unwrap();
+        let mut notes = Vec::new();
+        let read = read(Options::parse(&octets).unwrap(), Profile::Rfc7341, &Draft01::default(), &[], 8, &mut notes);
+        assert!(matches!(read, Signal::Granted(_, servers) if servers.len() == 8));
+    }
+}
