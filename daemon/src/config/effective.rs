@@ -1,0 +1,197 @@
+//! The configuration as it was understood, in the words in which it is written.
+
+use super::reader::span_text;
+use super::{Config, DuidKind, LinkConfig, TargetConfig};
+use dhcp4o6_protocol::ids::hex;
+use dhcp4o6_protocol::settings::{Dhcp6Mode, LinkSettings, Mode, OnWithdraw, Profile, SourceCheck};
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+impl Config {
+    /// The whole configuration as one TOML file that says every key, `[defaults]` already laid under each link.
+    ///
+    /// Reading it gives this configuration again.
+    pub fn effective_toml(&self) -> String {
+        let mut out = Toml::default();
+        out.text("log", &self.log.as_str().to_lowercase());
+        match &self.duid {
+            DuidKind::LinkLayerTime => out.text("duid", "llt"),
+            DuidKind::LinkLayer => out.text("duid", "ll"),
+            DuidKind::Uuid => out.text("duid", "uuid"),
+            DuidKind::Enterprise(duid) => out.bare("duid", enterprise(duid.as_bytes())),
+        }
+        for link in &self.links {
+            let _ = write!(out.0, "\n[[link]]  # {}\n", one_line(&link.where_from));
+            link_keys(&mut out, link);
+        }
+        out.0
+    }
+}
+
+fn enterprise(duid: &[u8]) -> String {
+    let (number, identifier) =
+        duid.get(2..).and_then(|rest| rest.split_first_chunk()).unwrap_or((&[0; 4], &[]));
+    format!("{{ enterprise = {}, identifier = \"{}\" }}", u32::from_be_bytes(*number), hex(identifier))
+}
+
+fn link_keys(out: &mut Toml, link: &LinkConfig) {
+    out.text("match", &link.matches.to_string());
+    if let Some(namespace) = &link.namespace {
+        out.text("namespace", namespace);
+    }
+    match &link.target {
+        TargetConfig::Link => out.text("target", "link"),
+        TargetConfig::Interface { name, namespace: None } => {
+            out.bare("target", format!("{{ interface = {} }}", quoted(name)));
+        }
+        TargetConfig::Interface { name, namespace: Some(namespace) } => {
+            let (name, namespace) = (quoted(name), quoted(namespace));
+            out.bare("target", format!("{{ interface = {name}, namespace = {namespace} }}"));
+        }
+    }
+    out.bare("metric", link.metric);
+    out.bare("table", link.table);
+    settings_keys(out, &link.settings);
+}
+
+fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
+    let LinkSettings {
+        mode,
+        profile,
+        draft01,
+        dhcp6,
+        dhcp4,
+        on_withdraw,
+        source_check,
+        max_servers,
+        flap_hold,
+        release_on_stop,
+        rebind_on_source_change,
+        accept,
+    } = settings;
+    out.text(
+        "mode",
+        match mode {
+            Mode::Auto => "auto",
+            Mode::Dhcp4o6 => "4o6",
+            Mode::Off => "off",
+        },
+    );
+    out.text(
+        "profile",
+        match profile {
+            Profile::Rfc7341 => "rfc7341",
+            Profile::Draft01 => "draft01",
+            Profile::Dual => "dual",
+        },
+    );
+    let codes = format!(
+        "{{ request = {}, reply = {}, message = {}, enable = {}, servers = {} }}",
+        draft01.request, draft01.reply, draft01.message, draft01.enable, draft01.servers
+    );
+    out.bare("draft01", codes);
+    out.text(
+        "dhcp6",
+        match dhcp6.mode {
+            Dhcp6Mode::Auto => "auto",
+            Dhcp6Mode::Stateful => "stateful",
+            Dhcp6Mode::Stateless => "stateless",
+        },
+    );
+    out.bare("address", dhcp6.address);
+    out.bare("prefix-delegation", dhcp6.prefix);
+    out.bare("prefix-length", dhcp6.prefix_hint);
+    out.bare("rapid-commit", dhcp6.rapid_commit);
+    out.span_or_never("max-refresh", dhcp6.max_refresh);
+    out.span_or_never("stateless-max-stale", dhcp6.stateless_max_stale);
+    out.text("dhcp6-max-delay", &span_text(dhcp6.max_delay));
+    out.bare("dhcp6-request-options", list(&dhcp6.request_options));
+    out.bare("dhcp4-rapid-commit", dhcp4.rapid_commit);
+    out.text("dhcp4-max-delay", &span_text(dhcp4.max_delay));
+    out.text("offer-window", &span_text(dhcp4.offer_window));
+    out.bare("require-client-id-echo", dhcp4.require_client_id_echo);
+    out.bare("conflict-detection", dhcp4.conflict_detection);
+    out.bare("dhcp4-request-options", list(&dhcp4.request_options));
+    if let Some(class) = &dhcp4.vendor_class {
+        out.text("vendor-class", class);
+    }
+    if let Some(name) = &dhcp4.host_name {
+        out.text("host-name", name);
+    }
+    out.text(
+        "on-withdraw",
+        match on_withdraw {
+            OnWithdraw::Hold => "hold",
+            OnWithdraw::Drop => "drop",
+        },
+    );
+    out.text(
+        "source-check",
+        match source_check {
+            SourceCheck::Strict => "strict",
+            SourceCheck::Relaxed => "relaxed",
+            SourceCheck::Off => "off",
+        },
+    );
+    out.bare("max-servers", max_servers);
+    out.text("flap-hold", &span_text(*flap_hold));
+    out.bare("release-on-stop", release_on_stop);
+    out.bare("rebind-on-source-change", rebind_on_source_change);
+    let protected: Vec<_> =
+        accept.protected.iter().map(|(address, length)| format!("\"{address}/{length}\"")).collect();
+    let accepted = format!(
+        "{{ routes = {}, dns = {}, mtu = {}, domain = {}, ntp = {}, host-name = {}, protected = {} }}",
+        accept.routes,
+        accept.dns,
+        accept.mtu,
+        accept.domain,
+        accept.ntp,
+        accept.host_name,
+        list(&protected)
+    );
+    out.bare("accept", accepted);
+}
+
+/// TOML as it is being written.
+#[derive(Default)]
+struct Toml(String);
+
+impl Toml {
+    fn bare(&mut self, key: &str, value: impl Display) {
+        let _ = writeln!(self.0, "{key} = {value}");
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.bare(key, quoted(value));
+    }
+
+    fn span_or_never(&mut self, key: &str, span: Option<Duration>) {
+        self.text(key, &span.map_or_else(|| "never".to_owned(), span_text));
+    }
+}
+
+fn list(entries: &[impl Display]) -> String {
+    let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
+    format!("[{}]", entries.join(", "))
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for found in text.chars() {
+        match found {
+            '"' | '\\' => out.extend(['\\', found]),
+            _ if found.is_control() => {
+                let _ = write!(out, "\\U{:08x}", u32::from(found));
+            }
+            _ => out.push(found),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A comment ends with its line and holds no control characters.
+fn one_line(text: &str) -> String {
+    text.chars().map(|found| if found.is_control() { '?' } else { found }).collect()
+}

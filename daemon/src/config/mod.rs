@@ -1,0 +1,158 @@
+//! What the operator wants: `dhcp4o6.toml`, its drop-ins and the environment, checked as a whole.
+//!
+//! [`raw`] reads each source by itself and remembers where every value was written; the `config` crate lays them over
+//! each other; [`check`] turns the result into a [`Config`] and reports every mistake at once.
+
+mod check;
+mod effective;
+mod link;
+mod matching;
+mod mistakes;
+mod raw;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use matching::Match;
+pub use mistakes::{Mistake, Mistakes, Place};
+
+use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::settings::LinkSettings;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Where the configuration is unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/dhcp4o6/dhcp4o6.toml";
+
+/// Everything an operator decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// The links to run, in the order they were written: at most 4,096. None is valid, and nothing is sent then.
+    pub links: Vec<LinkConfig>,
+    /// How the DUID is made when none is kept yet.
+    pub duid: DuidKind,
+    /// The least severe log line that is written.
+    pub log: tracing::Level,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { links: Vec::new(), duid: DuidKind::LinkLayerTime, log: tracing::Level::INFO }
+    }
+}
+
+impl Config {
+    /// The entry that governs an interface: of those that match, the one with the permanent MAC, else with the name,
+    /// else the glob that was written first.
+    ///
+    /// `names` are its name and alternative names, `mac` its permanent address (empty when it has none), and
+    /// `namespace` the name of its namespace, `None` for the service's own.
+    pub fn link_for<'a>(
+        &self,
+        namespace: Option<&str>,
+        names: impl Iterator<Item = &'a str> + Clone,
+        mac: &[u8],
+    ) -> Option<&LinkConfig> {
+        let here = self.links.iter().filter(|link| link.namespace.as_deref() == namespace);
+        // The first of several minima: the order of writing decides among globs.
+        here.filter(|link| link.matches.covers(names.clone(), mac)).min_by_key(|link| link.matches.rank())
+    }
+}
+
+/// One `[[link]]`.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// Which interfaces it is for.
+    pub matches: Match,
+    /// Name of the network namespace they are in; `None` is the service's own.
+    pub namespace: Option<String>,
+    /// Where the IPv4 address goes.
+    pub target: TargetConfig,
+    /// Metric of the routes.
+    pub metric: u32,
+    /// Routing table of the routes; 254 is the main one.
+    pub table: u32,
+    /// What the role on the link is told.
+    pub settings: LinkSettings,
+    /// Where it was written: file, line and column.
+    pub where_from: String,
+}
+
+/// Two links are the same when they ask for the same: a line moved in the file must not disturb a lease.
+impl PartialEq for LinkConfig {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { matches, namespace, target, metric, table, settings, where_from: _ } = self;
+        *matches == other.matches
+            && *namespace == other.namespace
+            && *target == other.target
+            && *metric == other.metric
+            && *table == other.table
+            && *settings == other.settings
+    }
+}
+
+impl Eq for LinkConfig {}
+
+impl LinkConfig {
+    /// Metric of routes when none is configured: behind a native IPv4 of most other managers.
+    pub const METRIC: u32 = 700;
+    /// The kernel's main routing table.
+    pub const MAIN_TABLE: u32 = 254;
+
+    /// Reads one link as D-Bus callers give it: the keys of a `[[link]]` table, with or without that heading.
+    ///
+    /// `[defaults]` of the configuration does not apply to it.
+    ///
+    /// # Errors
+    /// When there is any mistake, or not exactly one link.
+    pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
+        check::one_link(text)
+    }
+}
+
+/// Where the IPv4 address of a link goes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TargetConfig {
+    /// To the link itself.
+    Link,
+    /// To another interface, which may be in another namespace.
+    Interface {
+        /// Its name.
+        name: String,
+        /// Name of its namespace; `None` is the service's own, wherever the link is.
+        namespace: Option<String>,
+    },
+}
+
+/// How a DUID is made (RFC 8415 §11). Once made it is kept, whatever is configured later.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DuidKind {
+    /// DUID-LLT: a hardware address and the time it is made.
+    LinkLayerTime,
+    /// DUID-LL: a hardware address.
+    LinkLayer,
+    /// DUID-UUID: random.
+    Uuid,
+    /// DUID-EN, whole as configured: enterprise number and identifier.
+    Enterprise(Duid),
+}
+
+/// Reads the file, the drop-ins `conf.d/*.toml` beside it in the order of their names, and `DHCP4O6_*` variables of
+/// this process's environment. Later ones override earlier ones key by key; links add up.
+///
+/// # Errors
+/// When a file cannot be read or there is any mistake in it: all of them.
+pub fn load(path: &Path) -> Result<Config, Mistakes> {
+    load_with(path, std::env::vars_os())
+}
+
+fn load_with(
+    path: &Path,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Config, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let mut layers = raw::files(path, &mut mistakes);
+    layers.extend(raw::environment(environment, &mut mistakes));
+    let config = check::whole(layers, &mut mistakes);
+    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+}
