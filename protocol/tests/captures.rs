@@ -1,0 +1,266 @@
+//! What real programs sent: every datagram of `captures/` is read, and means what it meant to them.
+//!
+//! Each file names the programs and versions it was captured from.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod decoders;
+
+use dhcp4o6_protocol::ids::hex_decode;
+use dhcp4o6_protocol::wire::agent::AgentInformation;
+use dhcp4o6_protocol::wire::o6::{self, CodePoints};
+use dhcp4o6_protocol::wire::v4::{self, MessageType, code};
+use dhcp4o6_protocol::wire::v4_option;
+use dhcp4o6_protocol::wire::v6::{self, MessageType as Kind};
+use dhcp4o6_protocol::wire::v6_option::{Ia, IaAddress, IaPrefix, OptionCode, Status};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+struct Datagram {
+    from: SocketAddr,
+    to: SocketAddr,
+    payload: Vec<u8>,
+}
+
+impl Datagram {
+    fn v6(&self) -> v6::Message<'_> {
+        v6::Message::parse(&self.payload).unwrap()
+    }
+
+    /// The DHCPv4 message in a query, in a response, or in the datagram itself.
+    fn v4(&self) -> v4::Message<'_> {
+        if self.from.is_ipv4() {
+            return v4::Message::parse(&self.payload).unwrap();
+        }
+        v4::Message::parse(o6::dhcpv4(CodePoints::RFC7341, &self.v6()).unwrap()).unwrap()
+    }
+}
+
+fn capture(name: &str) -> Vec<Datagram> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name).with_extension("hex");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let datagram = |line: &str| {
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap();
+        Datagram {
+            from: word().parse().unwrap(),
+            to: word().parse().unwrap(),
+            payload: hex_decode(word()).unwrap(),
+        }
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(datagram).collect()
+}
+
+/// The DHCPv6 types of a capture, in order.
+fn kinds(capture: &[Datagram]) -> Vec<Kind> {
+    capture.iter().map(|datagram| datagram.v6().kind).collect()
+}
+
+/// The DHCPv4 types in the queries and responses of a capture, with the U flag of each.
+fn inner(capture: &[Datagram]) -> Vec<(MessageType, bool)> {
+    let carries =
+        |datagram: &&Datagram| matches!(datagram.v6().kind, Kind::DHCPV4_QUERY | Kind::DHCPV4_RESPONSE);
+    let kind = |datagram: &Datagram| (datagram.v4().kind().unwrap(), datagram.v6().is_unicast());
+    capture.iter().filter(carries).map(kind).collect()
+}
+
+const EVERY_CAPTURE: [&str; 14] = [
+    "client-dhclient",
+    "client-dhcpcd",
+    "client-udhcpc",
+    "isc-dhclient-isc-dhcpd",
+    "isc-dhclient-kea",
+    "isc-dhclient-stateless-kea",
+    "isc-stateful-full",
+    "kea-rapid-commit-dora",
+    "kea-stateful-full",
+    "kea-stateless-dora",
+    "kea-unicast-dora",
+    "plain-relayed-dnsmasq",
+    "plain-relayed-isc",
+    "plain-relayed-kea",
+];
+
+#[test]
+fn every_captured_datagram_reads_and_writes_back() {
+    for name in EVERY_CAPTURE {
+        let capture = capture(name);
+        assert!(capture.len() >= 6, "{name}");
+        for datagram in capture {
+            decoders::all(&datagram.payload);
+            if datagram.from.is_ipv4() {
+                assert!(datagram.v4().kind().is_some(), "{name}");
+            } else {
+                assert!(datagram.v6().kind.word().is_some(), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_prefix_of_a_captured_datagram_is_taken_or_refused_gen_01() {
+    for datagram in EVERY_CAPTURE.into_iter().flat_map(capture) {
+        (0..datagram.payload.len()).for_each(|end| decoders::all(&datagram.payload[..end]));
+    }
+}
+
+#[test]
+fn answers_belong_to_their_questions() {
+    for name in EVERY_CAPTURE {
+        let capture = capture(name);
+        for pair in capture.windows(2) {
+            let [asked, answered] = pair else { unreachable!() };
+            let answers = if asked.from.is_ipv4() {
+                asked.v4().op == v4::BOOTREQUEST && answered.v4().op == v4::BOOTREPLY
+            } else {
+                asked.to.port() == 547 && answered.to.port() == 546
+            };
+            if !answers {
+                continue;
+            }
+            if asked.from.is_ipv4() || asked.v6().kind == Kind::DHCPV4_QUERY {
+                assert_eq!(asked.v4().xid, answered.v4().xid, "{name}");
+                assert_eq!(asked.v4().hardware(), answered.v4().hardware(), "{name}");
+            } else {
+                assert_eq!(asked.v6().xid(), answered.v6().xid(), "{name}");
+                let id = |datagram: &Datagram| datagram.v6().options.duid(OptionCode::CLIENTID);
+                assert_eq!(id(asked), id(answered), "{name}");
+                assert!(answered.v6().options.duid(OptionCode::SERVERID).is_some(), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn both_servers_run_the_whole_stateful_exchange() {
+    for name in ["kea-stateful-full", "isc-stateful-full"] {
+        let capture = capture(name);
+        let outer = kinds(&capture);
+        assert_eq!(outer[..4], [Kind::SOLICIT, Kind::ADVERTISE, Kind::REQUEST, Kind::REPLY], "{name}");
+        assert_eq!(
+            outer[outer.len() - 6..],
+            [Kind::RENEW, Kind::REPLY, Kind::REBIND, Kind::REPLY, Kind::RELEASE, Kind::REPLY],
+            "{name}"
+        );
+        let types: Vec<_> = inner(&capture).into_iter().map(|(kind, _)| kind).collect();
+        use MessageType as T;
+        assert_eq!(
+            types,
+            [
+                T::DISCOVER,
+                T::OFFER,
+                T::REQUEST,
+                T::ACK,
+                T::REQUEST,
+                T::ACK,
+                T::REQUEST,
+                T::ACK,
+                T::REQUEST,
+                T::ACK,
+                T::INFORM,
+                T::ACK,
+                T::RELEASE,
+            ],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_reply_gives_an_address_a_prefix_and_the_permit() {
+    let capture = capture("kea-stateful-full");
+    let reply = capture[3].v6();
+    assert_eq!(reply.options.status(), Status::SUCCESS);
+    let ia = Ia::parse(reply.options.first(OptionCode::IA_NA).unwrap()).unwrap();
+    let address = IaAddress::parse(ia.options.first(OptionCode::IAADDR).unwrap()).unwrap();
+    assert_eq!(address.address.segments()[..3], [0x2001, 0xdb8, 6]);
+    assert!(address.preferred <= address.valid && address.valid.0 > 0);
+    let ia = Ia::parse(reply.options.first(OptionCode::IA_PD).unwrap()).unwrap();
+    let prefix = IaPrefix::parse(ia.options.first(OptionCode::IAPREFIX).unwrap()).unwrap();
+    assert_eq!(prefix.prefix_len, 56);
+    assert!(reply.options.first(OptionCode::DHCP4_O_DHCP6_SERVER).is_some());
+}
+
+#[test]
+fn option_88_comes_empty_and_with_two_addresses() {
+    let permit = |name: &str| {
+        let capture = capture(name);
+        let reply = capture.iter().find(|datagram| datagram.v6().kind == Kind::REPLY).unwrap();
+        reply.v6().options.addresses(OptionCode::DHCP4_O_DHCP6_SERVER).unwrap()
+    };
+    assert_eq!(permit("kea-stateless-dora"), Vec::<Ipv6Addr>::new());
+    assert_eq!(permit("kea-rapid-commit-dora"), Vec::<Ipv6Addr>::new());
+    let two = permit("kea-unicast-dora");
+    assert_eq!(two.len(), 2);
+    let capture = capture("kea-unicast-dora");
+    let queries = capture.iter().filter(|datagram| datagram.v6().kind == Kind::DHCPV4_QUERY);
+    assert!(queries.map(|query| query.to.ip()).all(|to| two.iter().any(|server| to == *server)));
+}
+
+#[test]
+fn rapid_commit_saves_two_messages() {
+    let capture = capture("kea-rapid-commit-dora");
+    assert_eq!(kinds(&capture)[..2], [Kind::SOLICIT, Kind::REPLY]);
+    for datagram in &capture[..2] {
+        assert_eq!(datagram.v6().options.first(OptionCode::RAPID_COMMIT), Some(&[][..]));
+    }
+}
+
+#[test]
+fn an_ack_says_everything_a_lease_needs() {
+    for name in ["kea-stateful-full", "kea-stateless-dora", "isc-dhclient-kea", "isc-stateful-full"] {
+        let capture = capture(name);
+        let carries = |d: &&Datagram| d.v6().kind == Kind::DHCPV4_RESPONSE;
+        let ack = capture
+            .iter()
+            .filter(carries)
+            .map(Datagram::v4)
+            .find(|m| m.kind() == Some(MessageType::ACK))
+            .unwrap();
+        assert_eq!(ack.op, v4::BOOTREPLY, "{name}");
+        assert_eq!(ack.yiaddr.octets()[..3], [192, 0, 2], "{name}");
+        let typed = |code, read: fn(&[u8]) -> bool| ack.option(code).is_some_and(|value| read(&value));
+        assert!(ack.address(code::SERVER_ID).is_some(), "{name}");
+        assert!(ack.seconds(code::LEASE_TIME).is_some_and(|seconds| seconds > 0), "{name}");
+        assert!(typed(code::SUBNET_MASK, |value| v4_option::prefix_len(value) == Some(24)), "{name}");
+        assert!(typed(code::ROUTER, |value| v4_option::addresses(value)
+            == Some(vec![Ipv4Addr::new(192, 0, 2, 1)])));
+    }
+}
+
+#[test]
+fn renewals_of_real_clients_name_their_address_and_no_server_v4_22() {
+    for name in
+        ["isc-dhclient-isc-dhcpd", "isc-dhclient-kea", "client-udhcpc", "client-dhclient", "client-dhcpcd"]
+    {
+        let capture = capture(name);
+        let carries = |d: &&Datagram| d.from.is_ipv4() || d.v6().kind == Kind::DHCPV4_QUERY;
+        let renewal = capture
+            .iter()
+            .filter(carries)
+            .map(Datagram::v4)
+            .find(|m| m.op == v4::BOOTREQUEST && !m.ciaddr.is_unspecified())
+            .unwrap();
+        assert_eq!(renewal.kind(), Some(MessageType::REQUEST), "{name}");
+        assert_eq!(renewal.address(code::REQUESTED_ADDRESS), None, "{name}");
+        assert_eq!(renewal.address(code::SERVER_ID), None, "{name}");
+    }
+}
+
+#[test]
+fn every_server_returns_the_sub_option_of_the_relay_agent() {
+    for name in ["plain-relayed-kea", "plain-relayed-isc", "plain-relayed-dnsmasq"] {
+        let mut answers = 0;
+        for datagram in capture(name) {
+            let message = datagram.v4();
+            if message.op == v4::BOOTREPLY {
+                let value = message.option(code::RELAY_AGENT).unwrap();
+                let agent = AgentInformation::parse(&value).unwrap();
+                assert_eq!(agent.cra6addr(220), Ok("2001:db8:6::c".parse().unwrap()), "{name}");
+                answers += 1;
+            }
+        }
+        assert!(answers >= 6, "{name}");
+        let naks = capture(name).iter().filter(|d| d.v4().kind() == Some(MessageType::NAK)).count();
+        assert_eq!(naks, 1, "{name}");
+    }
+}
