@@ -94,12 +94,34 @@ pub const RENEW4_INFINITE_RT: Duration = secs(3600);
 pub const DECLINE_WAIT: Duration = secs(10);
 /// How long OFFERs are collected while a better one could still come.
 pub const OFFER_WINDOW: Duration = secs(1);
-/// OFFERs kept in that time.
-pub const MAX_OFFERS: usize = 16;
+/// After this long without an OFFER the operator is told, RFC 2131 §3.1; then as in [`SILENCE_AGAIN`].
+pub const OFFER_SILENCE: Duration = secs(300);
 /// First back-off after a NAK; doubles up to [`NAK_BACKOFF_MAX`].
 pub const NAK_BACKOFF: Duration = secs(1);
 /// Longest back-off after consecutive NAKs.
 pub const NAK_BACKOFF_MAX: Duration = secs(64);
+// RFC 5227 §1.1.
+/// Longest random delay before the first probe.
+pub const PROBE_WAIT: Duration = secs(1);
+/// Probes.
+pub const PROBE_NUM: u32 = 3;
+/// Shortest pause between two probes.
+pub const PROBE_MIN: Duration = secs(1);
+/// Longest pause between two probes.
+pub const PROBE_MAX: Duration = secs(2);
+/// Pause between the last probe and the first announcement.
+pub const ANNOUNCE_WAIT: Duration = secs(2);
+/// Announcements.
+pub const ANNOUNCE_NUM: u32 = 2;
+/// Pause between two announcements.
+pub const ANNOUNCE_INTERVAL: Duration = secs(2);
+/// Conflicts before the pause becomes [`RATE_LIMIT_INTERVAL`].
+pub const MAX_CONFLICTS: u32 = 10;
+/// Pause between two attempts after many conflicts.
+pub const RATE_LIMIT_INTERVAL: Duration = secs(60);
+/// Shortest time between two defences of an address.
+pub const DEFEND_INTERVAL: Duration = secs(10);
+
 /// Option 57 we announce: 1124 octets of DHCPv4 with IPv4 and UDP headers; leaves room for two relays in 1280.
 pub const MAX_MESSAGE_SIZE: u16 = 1152;
 /// DHCPv4 messages are padded to this, RFC 1542 §2.1.
@@ -108,6 +130,8 @@ pub const MIN_MESSAGE4: usize = 300;
 pub const MIN_HEADER4: usize = 240;
 /// Most destinations taken from option 88.
 pub const MAX_SERVERS: usize = 8;
+/// Most name servers, and most time servers, taken from a lease.
+pub const MAX_NAME_SERVERS: usize = 16;
 /// Most routes taken from a lease.
 pub const MAX_ROUTES: usize = 256;
 /// After this much silence the operator is told; then once an hour.

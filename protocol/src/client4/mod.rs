@@ -1,5 +1,32 @@
 //! DHCPv4 client (RFC 2131 §4.4), blind to its transport.
+//!
+//! ```text
+//!             start             OFFER              ACK             not in use
+//!  Suspended ------> Init -> Selecting -> Requesting -> Checking ------------> Bound <--------+
+//!      |               ^                                   |                     | T1         | ACK
+//!      |               +--- conflict, NAK, no answer, -----+                 Renewing --------+
+//!      |                          end of lease             |                     | T2         |
+//!      +------ start with a lease -----> Rebooting --------+                 Rebinding -------+
+//! ```
+//!
+//! The states that look for a lease are in `acquire`, those that have one in `hold`; `message` says what is sent,
+//! `reply` what may be believed, `exchange` when it is sent again.
 
+mod acquire;
+pub mod config;
+mod exchange;
+mod hold;
+mod message;
+mod reply;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use self::acquire::Init;
+use self::hold::{Bound, Rebinding, Rebooting, Renewing, Suspended};
+use self::message::{Identity, Query};
+use self::reply::Offer;
+use self::state::{Memory, State, Step};
 use crate::ids::{ClientId, HardwareAddress, Xid4};
 use crate::lease::{Lease4, LeaseEventKind};
 use crate::refused::Refused;
@@ -7,7 +34,7 @@ use crate::rng::Rng;
 use crate::settings::Dhcp4Settings;
 use crate::status::Client4Status;
 use crate::time::Instant;
-use crate::wire::v4::Message;
+use crate::wire::v4::{Message, code};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What the engine wants done, in order.
@@ -63,70 +90,127 @@ pub enum Echo {
 }
 
 /// The DHCPv4 client of one endpoint.
-pub struct Client4 {}
+///
+/// Whoever drives it calls [`Client4::on_deadline`] first whenever [`Client4::deadline`] has passed, so that what is
+/// overdue goes before what is new. Then the deadline is later than `now` after every call.
+#[derive(Debug)]
+pub struct Client4 {
+    memory: Memory,
+    state: State,
+}
 
 impl Client4 {
     /// A client that is suspended, and holds `remembered` as long as that is valid.
     pub fn new(
-        _settings: Dhcp4Settings,
-        _client_id: ClientId,
-        _hardware: HardwareAddress,
-        _remembered: Option<Lease4>,
+        settings: Dhcp4Settings,
+        client_id: ClientId,
+        hardware: HardwareAddress,
+        remembered: Option<Lease4>,
     ) -> Self {
-        todo!()
+        let previous =
+            remembered.as_ref().map(|lease| Offer { address: lease.address, server_id: lease.server_id });
+        Self {
+            memory: Memory::new(settings, Identity::new(client_id, hardware), previous),
+            state: State::Suspended(Suspended::new(remembered)),
+        }
     }
 
     /// Whether addresses are checked for conflict before use. Set before `start`, when the target is known.
-    pub fn set_conflict_detection(&mut self, _on: bool) {
-        todo!()
+    pub fn set_conflict_detection(&mut self, on: bool) {
+        self.memory.conflict_detection = on;
     }
 
     /// Messages may be sent from now on. Does nothing when already running.
-    pub fn start(&mut self, _now: Instant, _how: Start, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) {
-        todo!()
+    pub fn start(&mut self, now: Instant, how: Start, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        self.step(now, cx, out, |state, step| match state {
+            State::Suspended(Suspended { lease: None, .. }) => Init::enter(step),
+            State::Suspended(Suspended { lease: Some(lease), .. }) => match how {
+                Start::Verify => Rebooting::enter(lease, step),
+                Start::Continue => Bound::enter(lease, step),
+            },
+            running => running,
+        });
     }
 
     /// Nothing may be sent from now on: pending exchanges end without a packet, the lease stays and runs on.
-    pub fn suspend(&mut self, _now: Instant) {
-        todo!()
+    pub fn suspend(&mut self, now: Instant) {
+        if self.is_running() {
+            let lease = self.take_state().into_lease();
+            self.state = State::Suspended(Suspended::since(now, lease));
+        }
     }
 
     /// True between `start` and `suspend`, `release` or `forget`.
     pub fn is_running(&self) -> bool {
-        todo!()
+        !matches!(self.state, State::Suspended(_))
     }
 
     /// The transport changed: send the pending message again now, with the same transaction id.
-    pub fn retransmit(&mut self, _now: Instant, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) {
-        todo!()
+    pub fn retransmit(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        self.step(now, cx, out, |mut state, step| {
+            if let Some(exchange) = state.exchange_mut() {
+                exchange.repeat(step);
+            }
+            state
+        });
     }
 
     /// Go to RENEWING. False when there is no lease to extend or an exchange is pending already.
-    pub fn renew(&mut self, _now: Instant, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) -> bool {
-        todo!()
+    pub fn renew(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) -> bool {
+        let begun = matches!(&self.state, State::Bound(bound) if bound.lease.is_valid(now));
+        self.step(now, cx, out, |state, step| match state {
+            State::Bound(Bound { lease }) => Renewing::enter(lease, step),
+            other => other,
+        });
+        begun
     }
 
     /// Go to REBINDING. False when there is no lease to extend.
-    pub fn rebind(&mut self, _now: Instant, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) -> bool {
-        todo!()
+    ///
+    /// A lease that is being verified goes on being verified: that REQUEST is for any server already, and goes out
+    /// once more.
+    pub fn rebind(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) -> bool {
+        self.step(now, cx, out, |state, step| match state {
+            State::Bound(Bound { lease })
+            | State::Renewing(Renewing { lease, .. })
+            | State::Rebinding(Rebinding { lease, .. }) => Rebinding::enter(lease, step),
+            State::Rebooting(mut rebooting) => {
+                rebooting.exchange.repeat(step);
+                State::Rebooting(rebooting)
+            }
+            other => other,
+        });
+        matches!(self.state, State::Rebinding(_) | State::Rebooting(_))
     }
 
     /// Give the lease back: RELEASE if running, then `Lost(Released)`; suspended afterwards.
-    pub fn release(&mut self, _now: Instant, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) {
-        todo!()
+    pub fn release(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        if self.is_running() {
+            self.step(now, cx, out, |state, step| {
+                if let Some(Offer { address, server_id }) = state.binding() {
+                    step.tell(Query::Release { address, server_id });
+                }
+                state
+            });
+        }
+        self.forget(now, out);
     }
 
     /// Drop the lease without a word to the server: `Lost(Released)`; suspended afterwards.
-    pub fn forget(&mut self, _now: Instant, _out: &mut Vec<Action>) {
-        todo!()
+    pub fn forget(&mut self, _now: Instant, out: &mut Vec<Action>) {
+        if let Some(lease) = self.take_state().into_lease() {
+            out.push(Action::Lost(LeaseEventKind::Released, Box::new(lease)));
+        }
     }
 
     /// First half of judging a reply: `op`, transaction id, client identifier. Changes nothing.
     ///
     /// # Errors
     /// When it is not an answer to what is pending here.
-    pub fn check(&self, _message: &Message<'_>) -> Result<Echo, Refused> {
-        todo!()
+    pub fn check(&self, message: &Message<'_>) -> Result<Echo, Refused> {
+        let pending = self.state.exchange().map(|exchange| exchange.xid);
+        let need_echo = self.memory.settings.require_client_id_echo;
+        reply::is_for_us(message, pending, &self.memory.identity, need_echo)
     }
 
     /// Second half, once the transport has accepted the sender: acts on the reply.
@@ -135,41 +219,97 @@ impl Client4 {
     /// When the state, the server or the content does not allow it; nothing has changed then.
     pub fn receive(
         &mut self,
-        _now: Instant,
-        _message: &Message<'_>,
-        _cx: &mut Cx<'_>,
-        _out: &mut Vec<Action>,
+        now: Instant,
+        message: &Message<'_>,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Action>,
     ) -> Result<(), Refused> {
-        todo!()
+        self.check(message)?;
+        let reply = self.state.judge(message, &self.memory.settings, cx.foreign, now)?;
+        if message.bad_overload {
+            out.push(Action::Refused(Refused::BadOption));
+        }
+        if message.option(code::RELAY_AGENT).is_some() {
+            out.push(Action::Refused(Refused::Option82InReply));
+        }
+        self.step(now, cx, out, |state, step| {
+            step.memory.count(reply.kind());
+            state.on_reply(reply, step)
+        });
+        Ok(())
     }
 
     /// The answer to [`Action::Check`].
-    pub fn checked(&mut self, _now: Instant, _conflict: bool, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) {
-        todo!()
+    pub fn checked(&mut self, now: Instant, conflict: bool, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        self.step(now, cx, out, |state, step| match state {
+            State::Checking(checking) if conflict => Init::after_conflict(checking.lease, step),
+            State::Checking(checking) => checking.on_free(step),
+            other => other,
+        });
     }
 
     /// Somebody else uses our address, found while it was in use: DECLINE and begin again.
-    pub fn conflict(&mut self, _now: Instant, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) {
-        todo!()
+    ///
+    /// While suspended the lease goes without a DECLINE.
+    pub fn conflict(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        self.step(now, cx, out, |state, step| match state {
+            State::Suspended(Suspended { lease: Some(lease), .. }) => {
+                step.lost(LeaseEventKind::Declined, lease);
+                Init::note_conflict(step);
+                State::Suspended(Suspended::default())
+            }
+            State::Checking(acquire::Checking { lease, .. })
+            | State::Rebooting(Rebooting { lease, .. })
+            | State::Bound(Bound { lease })
+            | State::Renewing(Renewing { lease, .. })
+            | State::Rebinding(Rebinding { lease, .. }) => Init::after_conflict(lease, step),
+            other => other,
+        });
     }
 
     /// [`Client4::deadline`] was reached. Too early or twice changes nothing.
-    pub fn on_deadline(&mut self, _now: Instant, _cx: &mut Cx<'_>, _out: &mut Vec<Action>) {
-        todo!()
+    pub fn on_deadline(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.step(now, cx, out, State::on_deadline);
+        }
     }
 
     /// When to call [`Client4::on_deadline`]. While suspended: the end of the lease.
     pub fn deadline(&self) -> Option<Instant> {
-        todo!()
+        self.state.deadline()
     }
 
     /// The lease in force: bound, renewing, rebinding, rebooting, or suspended with one.
     pub fn lease(&self) -> Option<&Lease4> {
-        todo!()
+        self.state.lease()
     }
 
     /// For people. `transport`, `destinations` and `source` are left to the transport.
     pub fn status(&self) -> Client4Status {
-        todo!()
+        Client4Status {
+            state: self.state.word(),
+            exchange: self.state.exchange_status(),
+            client_id: Some(self.memory.identity.client_id.clone()),
+            lease: self.lease().cloned(),
+            messages: self.memory.messages,
+            ..Client4Status::default()
+        }
+    }
+
+    /// Leaves a suspended client without a lease.
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Suspended(Suspended::default()))
+    }
+
+    /// Makes a transition.
+    fn step(
+        &mut self,
+        now: Instant,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Action>,
+        transition: impl FnOnce(State, &mut Step<'_, '_>) -> State,
+    ) {
+        let state = self.take_state();
+        self.state = transition(state, &mut Step { memory: &mut self.memory, cx, now, out });
     }
 }
