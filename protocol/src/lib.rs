@@ -3,6 +3,7 @@
 //! Time, datagrams and facts about a link go in as [`machine::Input`]; an ordered list of [`machine::Effect`] comes
 //! out. Read in this order: [`machine`], [`role::link`], [`client6`], [`client4`], [`wire`].
 
+pub mod acd;
 pub mod client4;
 pub mod client6;
 pub mod exchange;

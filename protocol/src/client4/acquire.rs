@@ -115,9 +115,7 @@ impl Selecting {
         let Some(previous) = step.memory.previous else {
             return Requesting::enter(offer, self.exchange, step);
         };
-        let rank = |offer: &Offer| {
-            (offer.server_id == previous.server_id, offer.address == previous.address)
-        };
+        let rank = |offer: &Offer| (offer.server_id == previous.server_id, offer.address == previous.address);
         let collected = self.collected.get_or_insert(Collected {
             best: offer,
             closes_at: step.now + step.memory.settings.offer_window,
@@ -216,7 +214,8 @@ impl Requesting {
             return State::Requesting(self);
         }
         let Offer { address, server_id } = self.chosen;
-        let text = format!("DHCPv4 server {server_id} offered {address} and does not answer the request for it");
+        let text =
+            format!("DHCPv4 server {server_id} offered {address} and does not answer the request for it");
         step.note("no-answer", text);
         Init::enter(step)
     }

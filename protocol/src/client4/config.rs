@@ -4,9 +4,9 @@ use crate::facts::Target;
 use crate::lease::{Ipv4Config, Lease4, Route4};
 use crate::params::{MAX_NAME_SERVERS, MAX_ROUTES};
 use crate::settings::Accept;
+use crate::wire::domain;
 use crate::wire::v4::code;
 use crate::wire::v4_option::{self, Route};
-use crate::wire::domain;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -36,7 +36,7 @@ pub fn same_configuration(one: &Lease4, other: &Lease4) -> bool {
 pub fn ipv4_config(lease: &Lease4, accept: &Accept, target: &Target) -> Ipv4Config {
     let prefix_len = prefix_len(lease, accept, target);
     let wanted = allowed_routes(lease, accept);
-    let gateway = wanted.iter().find(|route| route.prefix_len == 0).and_then(|route| next_hop(route));
+    let gateway = wanted.iter().find(|route| route.prefix_len == 0).and_then(next_hop);
     let routes = if accept.routes { wanted } else { Vec::new() };
     Ipv4Config {
         address: lease.address,
@@ -93,7 +93,9 @@ const fn default_route(router: Ipv4Addr) -> Route {
 /// They become what they are.
 fn join_halves(routes: &mut Vec<Route>) {
     let half = |routes: &[Route], first| {
-        routes.iter().position(|route| route.prefix_len == 1 && route.destination == Ipv4Addr::new(first, 0, 0, 0))
+        routes
+            .iter()
+            .position(|route| route.prefix_len == 1 && route.destination == Ipv4Addr::new(first, 0, 0, 0))
     };
     let (Some(lower), Some(_)) = (half(routes, 0), half(routes, 128)) else { return };
     if let Some(route) = routes.get_mut(lower) {
@@ -113,7 +115,10 @@ fn is_allowed(route: &Route, own: Ipv4Addr, accept: &Accept) -> bool {
 
 /// True if the prefix equals a protected one or lies inside it.
 fn is_protected(destination: Ipv4Addr, prefix_len: u8, accept: &Accept) -> bool {
-    accept.protected.iter().any(|(protected, len)| prefix_len >= *len && within(destination, *protected, *len))
+    accept
+        .protected
+        .iter()
+        .any(|(protected, len)| prefix_len >= *len && within(destination, *protected, *len))
 }
 
 /// How the route is installed: without neighbour resolution there are no gateways, and a gateway outside of the

@@ -59,8 +59,7 @@ impl Exchange {
 
     /// Sends `query` for the first time, as part of the same conversation: same transaction id, same `secs`.
     pub(super) fn followed_by(self, query: Query, step: &mut Step<'_, '_>) -> Self {
-        let mut exchange =
-            Self { query, started_at: step.now, transmissions: 0, secs_fixed: true, ..self };
+        let mut exchange = Self { query, started_at: step.now, transmissions: 0, secs_fixed: true, ..self };
         exchange.transmit(step);
         exchange
     }

@@ -89,7 +89,10 @@ impl Rebooting {
             return State::Rebooting(self);
         }
         let address = self.lease.address;
-        step.note("no-answer", format!("no DHCPv4 server confirms {address}; it is used until its lease ends"));
+        step.note(
+            "no-answer",
+            format!("no DHCPv4 server confirms {address}; it is used until its lease ends"),
+        );
         Bound::enter(self.lease, step)
     }
 }

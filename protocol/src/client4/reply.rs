@@ -56,9 +56,7 @@ pub(super) fn is_for_us(
 
 /// Option 54, if it can name a server.
 pub(super) fn server_id(message: &Message<'_>) -> Option<Ipv4Addr> {
-    message
-        .address(code::SERVER_ID)
-        .filter(|address| !address.is_unspecified() && !address.is_broadcast())
+    message.address(code::SERVER_ID).filter(|address| !address.is_unspecified() && !address.is_broadcast())
 }
 
 /// An OFFER, as much of it as the choice needs: the parameters of the ACK win.

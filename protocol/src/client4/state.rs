@@ -134,7 +134,9 @@ impl State {
     ) -> Result<Reply, Refused> {
         let kind = message.kind().ok_or(Refused::Malformed4)?;
         match self {
-            Self::Suspended(_) | Self::Init(_) | Self::Checking(_) | Self::Bound(_) => Err(Refused::XidMismatch),
+            Self::Suspended(_) | Self::Init(_) | Self::Checking(_) | Self::Bound(_) => {
+                Err(Refused::XidMismatch)
+            }
             Self::Selecting(state) => state.judge(kind, message, settings.rapid_commit, foreign, now),
             Self::Requesting(state) => state.judge(kind, message, foreign, now),
             Self::Rebooting(state) => state.judge(kind, message, now),

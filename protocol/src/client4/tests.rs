@@ -1,0 +1,1 @@
+//! Every row of the state table, every message, every time.
