@@ -1,27 +1,218 @@
 //! One watched link: the DHCPv6 stage, then the 4o6 client inside it.
+//!
+//! ```text
+//!  absent ──link appears──▶ running ◀──Start── stopped
+//!    ▲                       │  │                 ▲
+//!    └────link is deleted────┘  └──Stop, Shutdown─┘
+//!
+//!  running:  socket ─▶ link-local address ─▶ DHCPv6 stage ─▶ permit ─▶ gate ─▶ DHCPv4 engine ─▶ lease ─▶ kernel
+//! ```
+//!
+//! [`Link`] keeps what outlives the interface, [`Running`] what does not.
 
+mod running;
+mod status;
+
+use super::bucket::Bucket;
+use crate::facts::{LinkFacts, Noted};
 use crate::ids::Duid;
-use crate::machine::{Effects, Input, Machine};
+use crate::machine::{Command, Effect, Effects, Input, Machine};
 use crate::record::LinkRecord;
+use crate::rng::Rng;
 use crate::settings::LinkSettings;
+use crate::status::Status;
 use crate::time::Instant;
+use running::{Cx, Running};
 
 /// The subscriber's role on one link.
-pub struct Link {}
+pub struct Link {
+    settings: LinkSettings,
+    duid: Duid,
+    rng: Rng,
+    bucket: Bucket,
+    facts: LinkFacts,
+    /// What is on disk, or about to be.
+    record: LinkRecord,
+    /// The operator stopped the link.
+    stopped: bool,
+    /// The service is ending: nothing starts any more.
+    ended: bool,
+    running: Option<Box<Running>>,
+    last_error: Option<Noted>,
+    published: Status,
+}
 
 impl Link {
     /// A link about which nothing is known yet. Everything begins with the first [`Input::Link`].
-    pub fn new(_settings: LinkSettings, _duid: Duid, _record: LinkRecord, _seed: [u8; 32]) -> Self {
-        todo!()
+    ///
+    /// `seed` comes from the kernel's generator; the same seed and inputs give the same effects.
+    pub fn new(settings: LinkSettings, duid: Duid, record: LinkRecord, seed: [u8; 32]) -> Self {
+        Self {
+            settings,
+            duid,
+            rng: Rng::seeded(seed),
+            bucket: Bucket::full(Instant::BOOT),
+            facts: LinkFacts::default(),
+            record,
+            stopped: false,
+            ended: false,
+            running: None,
+            last_error: None,
+            published: Status::default(),
+        }
+    }
+
+    /// The latest status that was published.
+    pub fn status(&self) -> &Status {
+        &self.published
+    }
+
+    /// Runs `act` on the running part, if there is one.
+    fn with<T>(
+        &mut self,
+        now: Instant,
+        out: &mut Effects,
+        act: impl FnOnce(&mut Running, &mut Cx<'_>) -> T,
+    ) -> Option<T> {
+        let running = self.running.as_mut()?;
+        let mut cx = Cx {
+            now,
+            settings: &self.settings,
+            facts: &self.facts,
+            rng: &mut self.rng,
+            bucket: &mut self.bucket,
+            record: &mut self.record,
+            last_error: &mut self.last_error,
+            out,
+        };
+        Some(act(running, &mut cx))
+    }
+
+    /// Creates the running part when the link exists and may run.
+    fn begin(&mut self, now: Instant, out: &mut Effects) {
+        if self.running.is_some() || self.stopped || self.ended || self.facts.index == 0 {
+            return;
+        }
+        self.running =
+            Some(Box::new(Running::new(now, &self.settings, &self.duid, &self.record, &self.facts)));
+        self.with(now, out, Running::begin);
+    }
+
+    fn on_link(&mut self, now: Instant, facts: &LinkFacts, out: &mut Effects) {
+        let replaced = self.facts.index != 0 && facts.index != self.facts.index;
+        let before = std::mem::replace(&mut self.facts, facts.clone());
+        if replaced {
+            self.with(now, out, Running::vanish);
+            self.running = None;
+        }
+        if self.running.is_none() {
+            self.begin(now, out);
+        } else {
+            self.with(now, out, |running, cx| running.on_facts(&before, cx));
+        }
+    }
+
+    fn on_command(&mut self, now: Instant, command: Command, out: &mut Effects) {
+        match command {
+            Command::Start => {
+                self.stopped = false;
+                self.with(now, out, Running::readmit);
+                self.begin(now, out);
+            }
+            Command::Renew => {
+                self.stopped = false;
+                self.begin(now, out);
+                self.with(now, out, Running::renew);
+            }
+            Command::Rebind => {
+                self.with(now, out, Running::rebind);
+            }
+            Command::Release => {
+                self.with(now, out, Running::release);
+            }
+            Command::Restart => {
+                self.stopped = false;
+                self.begin(now, out);
+                self.with(now, out, Running::restart);
+            }
+            Command::Resumed => {
+                self.with(now, out, Running::resumed);
+            }
+            Command::Stop | Command::Shutdown => {
+                self.stopped |= command == Command::Stop;
+                self.ended |= command == Command::Shutdown;
+                self.with(now, out, |running, cx| running.stop(command, cx));
+            }
+        }
+    }
+
+    /// Takes over changed settings. What they do not concern goes on; the engines begin again from the record, so that
+    /// a lease that still holds is confirmed and never leaves the link.
+    fn on_settings(&mut self, now: Instant, settings: LinkSettings, out: &mut Effects) {
+        if settings == self.settings {
+            return;
+        }
+        self.with(now, out, Running::save);
+        self.settings = settings;
+        let (Some(old), false) = (self.running.take(), self.ended) else { return };
+        let mut new = Running::new(now, &self.settings, &self.duid, &self.record, &self.facts);
+        new.inherit(*old);
+        self.running = Some(Box::new(new));
+        self.with(now, out, Running::begin);
+    }
+
+    /// Drops a running part that has come to its end.
+    fn reap(&mut self, out: &mut Effects) {
+        if self.running.as_ref().is_some_and(|running| running.has_ended()) || self.running.is_none() {
+            self.running = None;
+            if self.ended && !out.contains(&Effect::Stopped) {
+                out.push(Effect::Stopped);
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Instant, out: &mut Effects) {
+        let status = self.describe(now);
+        if status != self.published {
+            self.published = status.clone();
+            out.push(Effect::Publish(Box::new(status)));
+        }
     }
 }
 
 impl Machine for Link {
-    fn handle(&mut self, _now: Instant, _input: Input<'_>, _out: &mut Effects) {
-        todo!()
+    fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Effects) {
+        match input {
+            Input::Link(facts) => self.on_link(now, facts, out),
+            Input::Datagram(datagram) => {
+                let heard = self.with(now, out, |running, cx| running.on_datagram(&datagram, cx));
+                if let Some(Err(refused)) = heard {
+                    // Whoever floods us with rubbish buys nothing but a counter.
+                    out.push(Effect::Refused(refused));
+                    return;
+                }
+            }
+            Input::Deadline => {
+                self.with(now, out, Running::on_deadline);
+            }
+            Input::Opened(endpoint, result) => {
+                self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
+            }
+            Input::Configured(result) => {
+                self.with(now, out, |running, cx| running.on_configured(result, cx));
+            }
+            Input::AddressRemoved => {
+                self.with(now, out, Running::on_address_removed);
+            }
+            Input::Command(command) => self.on_command(now, command, out),
+            Input::Settings(settings) => self.on_settings(now, *settings, out),
+        }
+        self.with(now, out, Running::settle);
+        self.reap(out);
+        self.publish(now, out);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        todo!()
+        self.running.as_ref().and_then(|running| running.deadline())
     }
 }

@@ -1,0 +1,122 @@
+//! What the kernel is told to have, and whether it has it.
+
+use super::{Cx, Installed, REMOVED_PAUSE, RESTORE_INTERVAL, Running};
+use crate::client4::config::ipv4_config;
+use crate::lease::{Lease4, LeaseEvent};
+use crate::machine::{ConfigureError, Effect};
+
+impl Running {
+    /// A remembered lease whose address is still on the target goes on without a flap; so do IPv6 addresses.
+    pub(super) fn adopt(&mut self, cx: &mut Cx<'_>) {
+        let here = |lease: &Lease4| {
+            cx.facts.target.as_ref().is_some_and(|target| target.ours4.contains(&lease.address))
+        };
+        if self.four.engine.lease().is_some_and(here) {
+            self.proven = true;
+            self.configure(cx);
+        }
+        // Addresses that the stage does not want any more (it was stateful and is not) go with an empty list.
+        let assignments = self.client6.assignments();
+        let on_link = |address| cx.facts.addresses.iter().any(|a| a.address == address);
+        let remembered = cx.record.lease6.iter().flat_map(|lease| &lease.addresses);
+        if remembered.map(|a| a.address).any(on_link) {
+            cx.out.push(Effect::Assign6(assignments));
+        }
+    }
+
+    /// Tells the kernel what it should have, if that differs from what it was told.
+    pub(super) fn configure(&mut self, cx: &mut Cx<'_>) {
+        let target = cx.facts.target.as_ref();
+        let lease = self.four.engine.lease().filter(|_| self.proven);
+        let want = match (lease, target) {
+            (Some(lease), Some(target)) => {
+                Some((target.index, ipv4_config(lease, &cx.settings.accept, target)))
+            }
+            // Without a target everything on it is gone; it is installed again when it comes back.
+            (Some(_), None) => {
+                self.installed = None;
+                return;
+            }
+            (None, _) => None,
+        };
+        match want {
+            None => {
+                if self.installed.take().is_some() {
+                    cx.out.push(Effect::Configure(None));
+                }
+            }
+            Some((target, config)) => {
+                if self.installed.as_ref().is_some_and(|old| old.target == target && old.config == config) {
+                    return;
+                }
+                cx.out.push(Effect::Configure(Some(Box::new(config.clone()))));
+                self.installed = Some(Installed { target, config, outcome: None });
+            }
+        }
+    }
+
+    pub(super) fn follow_target(&mut self, cx: &mut Cx<'_>) {
+        if !self.proven {
+            // A lease that waits for proof may turn out to be on the target after all.
+            self.adopt(cx);
+        }
+        self.configure(cx);
+    }
+
+    pub(in crate::role::link) fn on_configured(
+        &mut self,
+        result: Result<(), ConfigureError>,
+        cx: &mut Cx<'_>,
+    ) {
+        let Some(installed) = &mut self.installed else { return };
+        if let Err(error) = &result {
+            cx.note("install-failed", error.to_string());
+        }
+        installed.outcome = Some(result);
+        self.tell(cx);
+    }
+
+    /// Tells of a lease once the kernel has it.
+    pub(super) fn tell(&mut self, cx: &mut Cx<'_>) {
+        let taken = self.installed.as_ref().is_some_and(|i| i.outcome == Some(Ok(())));
+        let Some(lease) = self.four.engine.lease().filter(|_| taken) else { return };
+        if let Some(kind) = self.untold.take() {
+            cx.out.push(Effect::Notify(LeaseEvent { kind, lease: Box::new(lease.clone()) }));
+        }
+    }
+
+    /// Somebody removed our address. It may have been a careless program, so it comes back once; a second time is
+    /// meant.
+    pub(in crate::role::link) fn on_address_removed(&mut self, cx: &mut Cx<'_>) {
+        if self.installed.take().is_none() {
+            return;
+        }
+        let deliberate = self.restored_at.is_some_and(|at| cx.now.since(at) < RESTORE_INTERVAL);
+        if !deliberate {
+            self.restored_at = Some(cx.now);
+            cx.note("address-restored", "somebody removed the IPv4 address; it was put back".to_owned());
+            self.configure(cx);
+            return;
+        }
+        cx.note(
+            "address-removed",
+            "somebody removed the IPv4 address again; the lease is given back".to_owned(),
+        );
+        self.paused_until = Some(cx.now + REMOVED_PAUSE);
+        self.drive4(cx, |engine, now, cx, out| engine.release(now, cx, out));
+        // The routes may still be there.
+        cx.out.push(Effect::Configure(None));
+    }
+
+    /// Writes the record if it changed.
+    pub(in crate::role::link) fn save(&mut self, cx: &mut Cx<'_>) {
+        let mut record = cx.record.clone();
+        self.client6.save(&mut record);
+        record.permit = self.leave.permit().cloned();
+        record.lease4 = self.four.engine.lease().cloned();
+        if record != *cx.record {
+            *cx.record = record.clone();
+            cx.out.push(Effect::Save(Box::new(record)));
+        }
+    }
+}

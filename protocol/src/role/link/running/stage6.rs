@@ -1,0 +1,128 @@
+//! The DHCPv6 stage, and what its Replies mean for the permit.
+
+use super::{Cx, Ending, Leave, Running};
+use crate::client6::{self, Client6};
+use crate::machine::Effect;
+use crate::params::ALL_RELAYS_AND_SERVERS;
+use crate::permit::{self, Permit, Signal, WireProfile};
+use crate::settings::{LinkSettings, Mode, OnWithdraw, Profile};
+use crate::wire::v6;
+use crate::wire::v6_option::OptionCode;
+use std::net::Ipv6Addr;
+
+impl Running {
+    pub(super) fn drive6(
+        &mut self,
+        cx: &mut Cx<'_>,
+        act: impl FnOnce(&mut Client6, &mut Cx<'_>, &mut Vec<client6::Action>),
+    ) {
+        let mut actions = Vec::new();
+        act(&mut self.client6, cx, &mut actions);
+        self.act6(actions, cx);
+    }
+
+    pub(super) fn act6(&mut self, actions: Vec<client6::Action>, cx: &mut Cx<'_>) {
+        for action in actions {
+            match action {
+                client6::Action::Send(payload) => {
+                    self.send(cx.facts.link_local(), ALL_RELAYS_AND_SERVERS, payload, cx);
+                }
+                client6::Action::Assign => {
+                    self.save(cx);
+                    cx.out.push(Effect::Assign6(self.client6.assignments()));
+                }
+                client6::Action::Configured(options) => self.on_configuration(&options, cx),
+                client6::Action::Confirmed => self.on_confirmed(cx),
+                client6::Action::Expired => self.withdraw(Leave::Expired, cx),
+                client6::Action::Save => self.save(cx),
+                client6::Action::Refused(refused) => cx.out.push(Effect::Refused(refused)),
+                client6::Action::Note(name, text) => cx.note(name, text),
+                client6::Action::Released => {
+                    if self.ending == Ending::Releasing {
+                        self.end(cx);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A Reply decides about the permit (events E1, E2, E3, E6, E6').
+    fn on_configuration(&mut self, options: &[u8], cx: &mut Cx<'_>) {
+        if cx.settings.mode == Mode::Off {
+            return;
+        }
+        let Ok(options) = v6::Options::parse(options) else { return };
+        let own: Vec<Ipv6Addr> =
+            cx.facts.addresses.iter().map(|a| a.address).chain(cx.facts.elsewhere6.iter().copied()).collect();
+        let mut notes = Vec::new();
+        let signal = permit::read(
+            options,
+            cx.settings.profile,
+            &cx.settings.draft01,
+            &own,
+            cx.settings.max_servers,
+            &mut notes,
+        );
+        cx.out.extend(notes.into_iter().map(Effect::Refused));
+        match signal {
+            Signal::Granted(profile, servers) => self.grant(profile, servers, cx),
+            Signal::Absent => match self.leave {
+                Leave::Valid(_) | Leave::Suspended(_) => self.withdraw(Leave::Withdrawn, cx),
+                Leave::None | Leave::Refused => self.leave = Leave::None,
+                Leave::Withdrawn | Leave::Expired => {}
+            },
+            Signal::Unusable => {
+                cx.note("bad-server-list", "the list of 4o6 servers cannot be used".to_owned());
+                match &self.leave {
+                    Leave::Valid(_) => {}
+                    // The last good list stays, and DHCPv6 has just confirmed the rest.
+                    Leave::Suspended(permit) => self.leave = Leave::Valid(permit.clone()),
+                    Leave::None | Leave::Refused | Leave::Withdrawn | Leave::Expired => {
+                        self.leave = Leave::Refused
+                    }
+                }
+            }
+        }
+        self.save(cx);
+    }
+
+    fn grant(&mut self, profile: WireProfile, servers: Vec<Ipv6Addr>, cx: &mut Cx<'_>) {
+        let since = self.leave.valid().filter(|old| old.profile == profile).map_or(cx.now, |old| old.since);
+        self.leave = Leave::Valid(Permit { profile, servers, since });
+        self.send_postponed(cx);
+    }
+
+    /// The stage found its configuration still good without hearing its options again: the old permit holds.
+    fn on_confirmed(&mut self, cx: &mut Cx<'_>) {
+        cx.out.push(Effect::Assign6(self.client6.assignments()));
+        if let Leave::Suspended(permit) = &self.leave {
+            self.leave = Leave::Valid(permit.clone());
+        }
+    }
+
+    /// The permit is gone (E2, E4): not a word more to a 4o6 server, not even RELEASE.
+    fn withdraw(&mut self, to: Leave, cx: &mut Cx<'_>) {
+        if self.leave.permit().is_none() {
+            return;
+        }
+        self.leave = to;
+        self.suspend4(cx);
+        match cx.settings.on_withdraw {
+            OnWithdraw::Hold => {}
+            OnWithdraw::Drop => self.forget(cx),
+        }
+        self.save(cx);
+    }
+}
+
+/// The options that carry the permit, for the Option Request option; none when 4o6 is off (C6-02).
+pub(super) fn permit_options(settings: &LinkSettings) -> Vec<u16> {
+    let rfc = OptionCode::DHCP4_O_DHCP6_SERVER.0;
+    let draft = [settings.draft01.enable, settings.draft01.servers];
+    match (settings.mode, settings.profile) {
+        (Mode::Off, _) => Vec::new(),
+        (_, Profile::Rfc7341) => vec![rfc],
+        (_, Profile::Draft01) => draft.to_vec(),
+        (_, Profile::Dual) => [&[rfc], draft.as_slice()].concat(),
+    }
+}
