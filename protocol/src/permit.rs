@@ -194,15 +194,28 @@ mod tests {
 
     #[test]
     fn a_wrong_length_is_unusable_and_counted_c6_34() {
-        assert_eq!(signal(Profile::Rfc7341, &[(88, Err(17))]), (Signal::Unusable, vec![Refused::BadOption88]));
+        assert_eq!(
+            signal(Profile::Rfc7341, &[(88, Err(17))]),
+            (Signal::Unusable, vec![Refused::BadOption88])
+        );
         let (signal, notes) = signal(Profile::Rfc7341, &[(88, Ok(&[ONE; 8]))]);
         assert_eq!((signal, notes), (granted(WireProfile::Rfc7341, &[ONE]), vec![]));
     }
 
     #[test]
     fn duplicates_and_unusable_entries_are_left_out_in_order_c6_36_sec_05() {
-        let list: &[&str] =
-            &[TWO, "::", "::1", "::ffff:192.0.2.1", "::192.0.2.1", "ff02::1", "2001:db8::99", ONE, TWO, "fe80::1"];
+        let list: &[&str] = &[
+            TWO,
+            "::",
+            "::1",
+            "::ffff:192.0.2.1",
+            "::192.0.2.1",
+            "ff02::1",
+            "2001:db8::99",
+            ONE,
+            TWO,
+            "fe80::1",
+        ];
         let expected = granted(WireProfile::Rfc7341, &[TWO, ONE, "fe80::1"]);
         assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(list))]), (expected, vec![]));
     }
@@ -215,7 +228,10 @@ mod tests {
 
     #[test]
     fn a_list_without_a_usable_entry_is_not_an_empty_list_c6_37() {
-        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(&["::"]))]), (Signal::Unusable, vec![Refused::BadOption88]));
+        assert_eq!(
+            signal(Profile::Rfc7341, &[(88, Ok(&["::"]))]),
+            (Signal::Unusable, vec![Refused::BadOption88])
+        );
     }
 
     #[test]
@@ -223,7 +239,10 @@ mod tests {
         let nine: Vec<String> = (1..=9).map(|n| format!("2001:db8::{n}")).collect();
         let nine: Vec<&str> = nine.iter().map(String::as_str).collect();
         let expected = granted(WireProfile::Rfc7341, nine.get(..8).unwrap());
-        assert_eq!(signal(Profile::Rfc7341, &[(88, Ok(&nine))]), (expected, vec![Refused::Option88Truncated]));
+        assert_eq!(
+            signal(Profile::Rfc7341, &[(88, Ok(&nine))]),
+            (expected, vec![Refused::Option88Truncated])
+        );
     }
 
     #[test]
@@ -263,14 +282,16 @@ mod tests {
 
     #[test]
     fn the_longest_option_88_is_read_in_linear_time_gen_01() {
-        let many: Vec<u8> = (0..4095u16).flat_map(|n| Ipv6Addr::new(0x2001, 0xdb8, n, 0, 0, 0, 0, 1).octets()).collect();
+        let many: Vec<u8> =
+            (0..4095u16).flat_map(|n| Ipv6Addr::new(0x2001, 0xdb8, n, 0, 0, 0, 0, 1).octets()).collect();
         let mut w = Writer::new();
         w.option6(OptionCode::DHCP4_O_DHCP6_SERVER, |w| {
             w.bytes(&many);
         });
         let octets = w.finish().unwrap();
         let mut notes = Vec::new();
-        let read = read(Options::parse(&octets).unwrap(), Profile::Rfc7341, &Draft01::default(), &[], 8, &mut notes);
+        let read =
+            read(Options::parse(&octets).unwrap(), Profile::Rfc7341, &Draft01::default(), &[], 8, &mut notes);
         assert!(matches!(read, Signal::Granted(_, servers) if servers.len() == 8));
     }
 }

@@ -12,6 +12,8 @@
 
 mod running;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use super::bucket::Bucket;
 use crate::facts::{LinkFacts, Noted};

@@ -22,7 +22,7 @@ impl Running {
         match datagram.via {
             Endpoint::Client6 => self.on_dhcp6(datagram, cx),
             Endpoint::Arp => {
-                self.drive_acd(cx, |acd, cx, out| acd.receive(cx.now, datagram.payload, cx.rng, out));
+                self.drive_acd(cx, |acd, cx, out| acd.receive(cx.now, datagram.payload, out));
                 Ok(())
             }
             Endpoint::Native4 => Err(Refused::WrongLink),
