@@ -32,27 +32,31 @@ impl LinkRecord {
 
     /// Moves every moment in it by `micros`.
     pub fn shift(&mut self, micros: i64) {
-        let shift = |moment: &mut Instant| *moment = moment.shifted(micros);
+        self.each_moment(|moment| *moment = moment.shifted(micros));
+    }
+
+    /// Calls `change` with every moment in it, always in the same order.
+    pub fn each_moment(&mut self, mut change: impl FnMut(&mut Instant)) {
         if let Some(lease) = &mut self.lease6 {
-            lease.renew_at.iter_mut().for_each(shift);
-            lease.rebind_at.iter_mut().for_each(shift);
+            lease.renew_at.iter_mut().for_each(&mut change);
+            lease.rebind_at.iter_mut().for_each(&mut change);
             for address in &mut lease.addresses {
-                address.preferred_until.iter_mut().for_each(shift);
-                address.valid_until.iter_mut().for_each(shift);
+                address.preferred_until.iter_mut().for_each(&mut change);
+                address.valid_until.iter_mut().for_each(&mut change);
             }
             for prefix in &mut lease.prefixes {
-                prefix.preferred_until.iter_mut().for_each(shift);
-                prefix.valid_until.iter_mut().for_each(shift);
+                prefix.preferred_until.iter_mut().for_each(&mut change);
+                prefix.valid_until.iter_mut().for_each(&mut change);
             }
         }
         if let Some(permit) = &mut self.permit {
-            shift(&mut permit.since);
+            change(&mut permit.since);
         }
         if let Some(lease) = &mut self.lease4 {
-            shift(&mut lease.requested_at);
-            lease.renew_at.iter_mut().for_each(shift);
-            lease.rebind_at.iter_mut().for_each(shift);
-            lease.expires_at.iter_mut().for_each(shift);
+            change(&mut lease.requested_at);
+            lease.renew_at.iter_mut().for_each(&mut change);
+            lease.rebind_at.iter_mut().for_each(&mut change);
+            lease.expires_at.iter_mut().for_each(&mut change);
         }
     }
 }
