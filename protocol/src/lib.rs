@@ -7,6 +7,7 @@ pub mod acd;
 pub mod client4;
 pub mod client6;
 pub mod exchange;
+pub mod explain;
 pub mod facts;
 pub mod ids;
 pub mod lease;

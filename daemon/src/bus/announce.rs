@@ -1,0 +1,138 @@
+//! Tells the bus what changed. Nobody else emits `PropertiesChanged` or `StateChanged`.
+
+use super::client::Client1;
+use super::link::Link1;
+use super::pace::Pace;
+use super::registry::Shared;
+use super::stage::Dhcp6Stage1;
+use super::statistics::Statistics1;
+use dhcp4o6_dbus::to_json;
+use dhcp4o6_protocol::status::Status;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+use zbus::names::InterfaceName;
+use zbus::object_server::{Interface, SignalEmitter};
+use zbus::{Connection, OwnedVariant};
+
+/// The properties of an interface, by name.
+pub(super) type Properties = HashMap<String, OwnedVariant>;
+
+/// Emits what differs between `old` and `new`; everything when there is no `old`.
+///
+/// # Errors
+/// When the connection is gone.
+async fn announce(
+    connection: &Connection,
+    link: &Arc<Shared>,
+    old: Option<&Arc<Status>>,
+    new: &Arc<Status>,
+) -> zbus::Result<()> {
+    let emitter = SignalEmitter::new(connection, link.path())?;
+    let before = old.map(|old| link.frozen(old));
+    let after = link.frozen(new);
+    let same = |part: fn(&Status, &Status) -> bool| old.is_some_and(|old| part(old, new));
+    emit_changes(&emitter, before.clone().map(Link1).as_ref(), &Link1(Arc::clone(&after))).await?;
+    if !same(|old, new| old.dhcp6 == new.dhcp6) {
+        let before = before.clone().map(Dhcp6Stage1);
+        emit_changes(&emitter, before.as_ref(), &Dhcp6Stage1(Arc::clone(&after))).await?;
+    }
+    if !same(|old, new| {
+        old.client4 == new.client4
+            && old.permit == new.permit
+            && old.permit_state == new.permit_state
+            && old.dhcp6.iaid == new.dhcp6.iaid
+    }) {
+        emit_changes(&emitter, before.map(Client1).as_ref(), &Client1(after)).await?;
+    }
+    if let Some(old) = old.filter(|old| old.state != new.state) {
+        Link1::entered_state(&emitter, new.state.word(), old.state.word(), new.reason, new.since.as_micros()).await?;
+    }
+    Ok(())
+}
+
+async fn emit_changes<I: Interface>(
+    emitter: &SignalEmitter<'_>,
+    before: Option<&I>,
+    after: &I,
+) -> zbus::Result<()> {
+    let old = match before {
+        Some(before) => properties(before, emitter).await?,
+        None => Properties::new(),
+    };
+    emit::<I>(emitter, &old, properties(after, emitter).await?).await
+}
+
+/// The properties that an interface has now.
+///
+/// # Errors
+/// Only if a value cannot be put on the bus, which none of ours does.
+pub(super) async fn properties<I: Interface>(interface: &I, emitter: &SignalEmitter<'_>) -> zbus::Result<Properties> {
+    let connection = emitter.connection();
+    Ok(interface.get_all(connection.object_server(), connection, None, emitter).await?)
+}
+
+/// Emits those of `new` that differ from `old`, in one signal.
+///
+/// # Errors
+/// When the connection is gone.
+pub(super) async fn emit<I: Interface>(
+    emitter: &SignalEmitter<'_>,
+    old: &Properties,
+    mut new: Properties,
+) -> zbus::Result<()> {
+    new.retain(|name, value| old.get(name) != Some(value));
+    if new.is_empty() {
+        return Ok(());
+    }
+    let body: (InterfaceName<'_>, Properties, Vec<&str>) = (I::name(), new, Vec::new());
+    emitter.emit("org.freedesktop.DBus.Properties", "PropertiesChanged", &body).await
+}
+
+/// Every property of a link's object, as JSON: an object per interface.
+///
+/// # Errors
+/// As [`properties`].
+pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbus::Result<String> {
+    let emitter = SignalEmitter::new(connection, link.path())?;
+    let link = link.frozen(&link.status());
+    let all = [
+        (dhcp4o6_dbus::LINK1, properties(&Link1(Arc::clone(&link)), &emitter).await?),
+        (dhcp4o6_dbus::DHCP6_STAGE1, properties(&Dhcp6Stage1(Arc::clone(&link)), &emitter).await?),
+        (dhcp4o6_dbus::CLIENT1, properties(&Client1(Arc::clone(&link)), &emitter).await?),
+        (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1(link), &emitter).await?),
+    ];
+    let object = |properties: Properties| -> serde_json::Value {
+        properties.into_iter().map(|(name, value)| (name, to_json(&value))).collect::<serde_json::Map<_, _>>().into()
+    };
+    let all = all.into_iter().map(|(name, properties)| (name.to_owned(), object(properties)));
+    Ok(serde_json::Value::Object(all.collect()).to_string())
+}
+
+/// Announces the changes of one link, at a bearable pace, until the link or the connection is gone. With nothing
+/// announced before, it begins with everything.
+pub(super) async fn follow(connection: Connection, link: Arc<Shared>, mut announced: Option<Arc<Status>>) {
+    let mut status = link.handle.status.clone();
+    let mut pace = Pace::new(Instant::now());
+    loop {
+        let new = Arc::clone(&status.borrow_and_update());
+        if announced.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &new)) {
+            let urgent = announced.as_ref().is_none_or(|old| old.state != new.state || old.ipv4 != new.ipv4);
+            if let Some(wait) = pace.take(urgent, Instant::now()) {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    changed = status.changed() => if changed.is_err() { tokio::time::sleep(wait).await },
+                }
+                continue;
+            }
+            // Boxed, because every link has one of these tasks and the future inside is far larger than the rest.
+            if Box::pin(announce(&connection, &link, announced.as_ref(), &new)).await.is_err() {
+                return;
+            }
+            announced = Some(new);
+        }
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One connection to the bus, from its objects' making to its end.
+
+use super::announce::{self, Properties};
+use super::client::Client1;
+use super::link::Link1;
+use super::log_control::LogControl1;
+use super::manager::Manager1;
+use super::pace::Pace;
+use super::registry::{Registry, Shared, path_of};
+use super::stage::Dhcp6Stage1;
+use super::statistics::Statistics1;
+use super::values;
+use crate::control::{LinkHandle, LinkId, LogHandle, Notice, ServiceRequest, ServiceStatus};
+use dhcp4o6_dbus::{BUS_NAME, BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT};
+use dhcp4o6_protocol::lease::LeaseEvent;
+use dhcp4o6_protocol::status::Status;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use zbus::Connection;
+use zbus::fdo::{ObjectManager, RequestNameFlags};
+use zbus::names::InterfaceName;
+use zbus::object_server::SignalEmitter;
+
+/// How long a bus may take to greet.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// Why a session is over.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The bus went away.
+    Disconnected,
+    /// The service is ending.
+    NoMoreNotices,
+}
+
+/// A connection that owns the service's name.
+pub(super) struct Session {
+    connection: Connection,
+    registry: Arc<Registry>,
+    manager: Manager1,
+    /// What was last announced of the service.
+    announced: Properties,
+    followers: BTreeMap<LinkId, AbortHandle>,
+}
+
+impl Session {
+    /// Connects, makes the objects of every known link, takes the name, and then tells their whole state, for those who
+    /// waited for the name.
+    ///
+    /// # Errors
+    /// When there is no bus, or somebody else has the name.
+    pub(super) async fn open(
+        address: &BusAddress,
+        registry: &Arc<Registry>,
+        requests: &mpsc::Sender<ServiceRequest>,
+        service: &watch::Receiver<ServiceStatus>,
+        log: &LogHandle,
+    ) -> zbus::Result<Self> {
+        let manager =
+            Manager1 { registry: Arc::clone(registry), requests: requests.clone(), service: service.clone() };
+        let log = LogControl1 { log: log.clone(), gate: Arc::clone(registry.gate()) };
+        let building = address
+            .connection()?
+            .serve_at(ROOT, manager.clone())
+            .serve_at(LOG_CONTROL_PATH, log)
+            .serve_at(ROOT, ObjectManager)
+            .build();
+        let connection = tokio::time::timeout(GREETING, building)
+            .await
+            .map_err(|_| zbus::Error::Failure("the bus does not answer".into()))??;
+        let mut session = Self {
+            connection,
+            registry: Arc::clone(registry),
+            manager,
+            announced: Properties::new(),
+            followers: BTreeMap::new(),
+        };
+        for link in registry.links() {
+            session.publish(&link).await?;
+        }
+        // Exclusively: a second service must not take the name, nor wait for it and surprise everyone later.
+        session.connection.request_name_with_flags(BUS_NAME, RequestNameFlags::DoNotQueue.into()).await?;
+        for link in registry.links() {
+            session.follow(&link, None);
+        }
+        session.announce_service().await?;
+        Ok(session)
+    }
+
+    /// Keeps the bus up to date until it or the service is gone.
+    pub(super) async fn run(mut self, notices: &mut mpsc::UnboundedReceiver<Notice>) -> Ended {
+        let mut service = self.manager.service.clone();
+        let mut pace = Pace::new(Instant::now());
+        let mut changed = false;
+        let connection = self.connection.clone();
+        let closed = connection.closed();
+        tokio::pin!(closed);
+        loop {
+            let pause = if changed { pace.take(false, Instant::now()) } else { None };
+            if changed && pause.is_none() {
+                changed = false;
+                if let Err(error) = self.announce_service().await {
+                    tracing::debug!(%error, "telling the bus failed");
+                }
+            }
+            let outcome = tokio::select! {
+                () = &mut closed => return Ended::Disconnected,
+                notice = notices.recv() => match notice {
+                    Some(notice) => {
+                        changed |= !matches!(notice, Notice::Lease(..));
+                        self.note(notice).await
+                    }
+                    None => return Ended::NoMoreNotices,
+                },
+                told = service.changed() => match told {
+                    Ok(()) => {
+                        changed = true;
+                        Ok(())
+                    }
+                    Err(_) => return Ended::NoMoreNotices,
+                },
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => Ok(()),
+            };
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "telling the bus failed");
+            }
+        }
+    }
+
+    async fn note(&mut self, notice: Notice) -> zbus::Result<()> {
+        match notice {
+            Notice::Added(handle) => self.add(handle).await,
+            Notice::Removed(id) => self.remove(id).await,
+            Notice::Lease(id, event) => self.lease(id, &event).await,
+        }
+    }
+
+    async fn add(&mut self, handle: LinkHandle) -> zbus::Result<()> {
+        if self.registry.link(handle.id).is_some() {
+            self.remove(handle.id).await?;
+        }
+        let link = self.registry.add(handle);
+        let status = self.publish(&link).await?;
+        self.follow(&link, Some(status));
+        Ok(())
+    }
+
+    /// Makes a link's object; `InterfacesAdded` tells its state, which is returned.
+    async fn publish(&self, link: &Arc<Shared>) -> zbus::Result<Arc<Status>> {
+        let (server, path, status) = (self.connection.object_server(), link.path(), link.status());
+        server.at(&path, Link1(Arc::clone(link))).await?;
+        server.at(&path, Dhcp6Stage1(Arc::clone(link))).await?;
+        server.at(&path, Client1(Arc::clone(link))).await?;
+        server.at(&path, Statistics1(Arc::clone(link))).await?;
+        Ok(status)
+    }
+
+    fn follow(&mut self, link: &Arc<Shared>, announced: Option<Arc<Status>>) {
+        let following = announce::follow(self.connection.clone(), Arc::clone(link), announced);
+        let follower = tokio::spawn(following).abort_handle();
+        if let Some(before) = self.followers.insert(link.handle.id, follower) {
+            before.abort();
+        }
+    }
+
+    async fn remove(&mut self, id: LinkId) -> zbus::Result<()> {
+        if let Some(follower) = self.followers.remove(&id) {
+            follower.abort();
+        }
+        self.registry.remove(id);
+        let path = path_of(id);
+        for interface in LINK_INTERFACES {
+            let name = InterfaceName::from_static_str_unchecked(interface);
+            match self.connection.object_server().remove_named(&path, name).await {
+                Ok(_) | Err(zbus::Error::InterfaceNotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn lease(&self, id: LinkId, event: &LeaseEvent) -> zbus::Result<()> {
+        let emitter = SignalEmitter::new(&self.connection, path_of(id))?;
+        Link1::lease_event(&emitter, event.kind.word(), values::lease(&event.lease)).await
+    }
+
+    async fn announce_service(&mut self) -> zbus::Result<()> {
+        let emitter = SignalEmitter::new(&self.connection, ROOT)?;
+        let new = announce::properties(&self.manager, &emitter).await?;
+        let old = std::mem::replace(&mut self.announced, new.clone());
+        announce::emit::<Manager1>(&emitter, &old, new).await
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for follower in self.followers.values() {
+            follower.abort();
+        }
+    }
+}
