@@ -7,6 +7,7 @@ use dhcp4o6_protocol::refused::Counters;
 use dhcp4o6_protocol::status::Status;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::level_filters::LevelFilter;
 
 /// A link for the life of its interface: a name may come back as another link.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -113,4 +114,20 @@ pub struct ServiceStatus {
     pub configuration: String,
     /// Mistakes of the last failed reload; empty after a good one.
     pub configuration_errors: Vec<String>,
+    /// Configured links that are not there.
+    pub missing: Vec<MissingLink>,
 }
+
+/// A configured link that does not run because it, or its namespace, is not there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MissingLink {
+    /// The `match` of the configuration.
+    pub matches: String,
+    /// Name of its namespace; `None` is the service's own.
+    pub namespace: Option<String>,
+    /// A sentence for people.
+    pub reason: &'static str,
+}
+
+/// Changes the least important level that is logged.
+pub type LogHandle = tracing_subscriber::reload::Handle<LevelFilter, tracing_subscriber::Registry>;
