@@ -46,7 +46,8 @@ async fn announce(
         emit_changes(&emitter, before.map(Client1).as_ref(), &Client1(after)).await?;
     }
     if let Some(old) = old.filter(|old| old.state != new.state) {
-        Link1::entered_state(&emitter, new.state.word(), old.state.word(), new.reason, new.since.as_micros()).await?;
+        Link1::entered_state(&emitter, new.state.word(), old.state.word(), new.reason, new.since.as_micros())
+            .await?;
     }
     Ok(())
 }
@@ -67,7 +68,10 @@ async fn emit_changes<I: Interface>(
 ///
 /// # Errors
 /// Only if a value cannot be put on the bus, which none of ours does.
-pub(super) async fn properties<I: Interface>(interface: &I, emitter: &SignalEmitter<'_>) -> zbus::Result<Properties> {
+pub(super) async fn properties<I: Interface>(
+    interface: &I,
+    emitter: &SignalEmitter<'_>,
+) -> zbus::Result<Properties> {
     let connection = emitter.connection();
     Ok(interface.get_all(connection.object_server(), connection, None, emitter).await?)
 }
@@ -103,7 +107,11 @@ pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbu
         (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1(link), &emitter).await?),
     ];
     let object = |properties: Properties| -> serde_json::Value {
-        properties.into_iter().map(|(name, value)| (name, to_json(&value))).collect::<serde_json::Map<_, _>>().into()
+        properties
+            .into_iter()
+            .map(|(name, value)| (name, to_json(&value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     let all = all.into_iter().map(|(name, properties)| (name.to_owned(), object(properties)));
     Ok(serde_json::Value::Object(all.collect()).to_string())

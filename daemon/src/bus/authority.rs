@@ -44,7 +44,8 @@ pub(super) async fn authorise(
     header: &Header<'_>,
     right: Right,
 ) -> Result<Pass, Error> {
-    let sender = header.sender().ok_or_else(|| Error::NotAuthorized("the caller has no name on the bus".into()))?;
+    let sender =
+        header.sender().ok_or_else(|| Error::NotAuthorized("the caller has no name on the bus".into()))?;
     if header.primary().body_len() > MAX_BODY {
         return Err(Error::LimitsExceeded(format!("a call may have up to {MAX_BODY} octets")));
     }
@@ -60,7 +61,8 @@ pub(super) async fn authorise(
 
 async fn user_of(connection: &Connection, sender: BusName<'static>) -> Result<u32, Error> {
     let unknown = || Error::NotAuthorized("the bus does not say who the caller is".into());
-    let asked = async { zbus::fdo::DBusProxy::new(connection).await?.get_connection_credentials(sender).await };
+    let asked =
+        async { zbus::fdo::DBusProxy::new(connection).await?.get_connection_credentials(sender).await };
     let credentials = tokio::time::timeout(CREDENTIALS_TIMEOUT, asked).await.map_err(|_| unknown())?;
     credentials.ok().and_then(|credentials| credentials.unix_user_id()).ok_or_else(unknown)
 }

@@ -8,6 +8,7 @@ use crate::control::LinkRequest;
 use dhcp4o6_dbus::{Error, Ip4Config, LastError, Lease, RouterAdvertisement, Step};
 use dhcp4o6_protocol::explain::explain;
 use dhcp4o6_protocol::machine::Command;
+use dhcp4o6_protocol::time::Instant;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
@@ -24,20 +25,35 @@ const ANSWER: Duration = Duration::from_secs(20);
 pub(super) struct Link1(pub(super) Arc<Shared>);
 
 impl Link1 {
-    async fn command(&self, command: Command, connection: &Connection, header: &Header<'_>) -> Result<(), Error> {
+    async fn command(
+        &self,
+        command: Command,
+        connection: &Connection,
+        header: &Header<'_>,
+    ) -> Result<(), Error> {
         let _pass = authorise(&self.0.gate, connection, header, Right::Control).await?;
         let (reply, answer) = oneshot::channel();
         let gone = || Error::NoSuchLink(format!("the link {} is going away", self.name()));
         self.0.handle.commands.try_send(LinkRequest { command, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Busy("other requests are still being worked on; try again".into()),
+            TrySendError::Full(_) => {
+                Error::Busy("other requests are still being worked on; try again".into())
+            }
             TrySendError::Closed(_) => gone(),
         })?;
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(begun)) => begun.map_err(Error::from),
             Ok(Err(_)) => Err(gone()),
-            Err(_) => Err(Error::Timeout("the link did not answer in time; it may still do what was asked".into())),
+            Err(_) => {
+                Err(Error::Timeout("the link did not answer in time; it may still do what was asked".into()))
+            }
         }
     }
+}
+
+/// The time now, as leases count it.
+fn now() -> Instant {
+    let time = nix::time::ClockId::CLOCK_BOOTTIME.now().map(Duration::from).unwrap_or_default();
+    Instant::BOOT + time
 }
 
 #[interface(name = "org.dhcp4o6.Link1", introspection_docs = false)]
@@ -97,7 +113,7 @@ impl Link1 {
 
     #[zbus(out_args("steps"))]
     fn explain(&self) -> Vec<Step> {
-        explain(&self.0.status(), crate::clock::now())
+        explain(&self.0.status(), now())
             .into_iter()
             .map(|step| Step {
                 name: step.name.to_owned(),
@@ -118,7 +134,11 @@ impl Link1 {
     ) -> zbus::Result<()>;
 
     #[zbus(signal)]
-    pub(super) async fn lease_event(emitter: &SignalEmitter<'_>, kind: &str, lease: Lease) -> zbus::Result<()>;
+    pub(super) async fn lease_event(
+        emitter: &SignalEmitter<'_>,
+        kind: &str,
+        lease: Lease,
+    ) -> zbus::Result<()>;
 
     #[zbus(property)]
     fn name(&self) -> String {

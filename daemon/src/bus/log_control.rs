@@ -61,7 +61,9 @@ impl LogControl1 {
         let header = header.ok_or_else(|| Error::NotAuthorized("nobody asks".into()))?;
         let _pass = authorise(&self.gate, connection, &header, Right::Control).await?;
         let level = level(&value).ok_or_else(|| {
-            Error::InvalidArgument("a level is one of emerg, alert, crit, err, warning, notice, info, debug".into())
+            Error::InvalidArgument(
+                "a level is one of emerg, alert, crit, err, warning, notice, info, debug".into(),
+            )
         })?;
         self.log.reload(level).map_err(|error| Error::Busy(error.to_string()))?;
         tracing::info!(level = word(level), "log level changed");
@@ -85,7 +87,10 @@ impl LogControl1 {
         if value == target() || value == "auto" {
             return Ok(());
         }
-        Err(Error::InvalidArgument(format!("the log goes to the {} and cannot be moved while running", target())))
+        Err(Error::InvalidArgument(format!(
+            "the log goes to the {} and cannot be moved while running",
+            target()
+        )))
     }
 
     #[zbus(property(emits_changed_signal = "const"))]

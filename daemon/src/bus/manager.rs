@@ -40,7 +40,9 @@ impl Manager1 {
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(done)) => done.map_err(Error::from),
             Ok(Err(_)) => Err(Error::Busy("the service is stopping".into())),
-            Err(_) => Err(Error::Timeout("the service did not answer in time; it may still do what was asked".into())),
+            Err(_) => Err(Error::Timeout(
+                "the service did not answer in time; it may still do what was asked".into(),
+            )),
         }
     }
 }
@@ -84,7 +86,8 @@ impl Manager1 {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         check_name("the match", &r#match)?;
-        self.ask(Right::Configure, connection, &header, |reply| ServiceRequest::RemoveLink(r#match, reply)).await
+        self.ask(Right::Configure, connection, &header, |reply| ServiceRequest::RemoveLink(r#match, reply))
+            .await
     }
 
     async fn reload(
@@ -102,7 +105,10 @@ impl Manager1 {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         if !(3..=130).contains(&duid.len()) {
-            return Err(Error::InvalidArgument(format!("a DUID has 3 to 130 octets; this has {}", duid.len())));
+            return Err(Error::InvalidArgument(format!(
+                "a DUID has 3 to 130 octets; this has {}",
+                duid.len()
+            )));
         }
         self.ask(Right::Configure, connection, &header, |reply| ServiceRequest::SetDuid(duid, reply)).await
     }

@@ -101,7 +101,10 @@ impl Registry {
         }
         if found.len() > 1 {
             let places: Vec<_> = found.iter().map(|link| link.namespace()).collect();
-            return Err(Error::Ambiguous(format!("{name} exists in several namespaces: {}", places.join(", "))));
+            return Err(Error::Ambiguous(format!(
+                "{name} exists in several namespaces: {}",
+                places.join(", ")
+            )));
         }
         found.pop().ok_or_else(|| match namespace {
             "" => Error::NoSuchLink(format!("no configured link is called {name}")),

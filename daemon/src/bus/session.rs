@@ -82,7 +82,7 @@ impl Session {
             session.publish(&link).await?;
         }
         // Exclusively: a second service must not take the name, nor wait for it and surprise everyone later.
-        session.connection.request_name_with_flags(BUS_NAME, RequestNameFlags::DoNotQueue.into()).await?;
+        session.connection.request_name_with_flags(BUS_NAME, RequestNameFlags::DO_NOT_QUEUE).await?;
         for link in registry.links() {
             session.follow(&link, None);
         }

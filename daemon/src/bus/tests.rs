@@ -1,0 +1,5 @@
+//! The service's objects on a bus of the test's own, fed through the channels as the supervisor and the links do it.
+
+mod contract;
+mod life;
+mod world;
