@@ -1,0 +1,137 @@
+//! A network namespace for one test, made and changed by `ip` and removed whatever happens.
+//!
+//! Needs root, or the inside of `unshare -Urn --mount` with a tmpfs on /run.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use dhcp4o6_netlink::monitor::{Monitor, Presence4};
+use dhcp4o6_netlink::netns::Netns;
+use dhcp4o6_netlink::plan::Placement;
+use dhcp4o6_protocol::lease::{Ipv4Config, Route4};
+use dhcp4o6_protocol::time::Instant;
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A namespace of its own.
+pub(crate) struct Lab {
+    pub(crate) name: String,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let lab = Self { name: format!("d46n-{}-{number}", std::process::id()) };
+        run("ip", &["netns", "add", &lab.name]);
+        lab.ip("link set lo up");
+        lab
+    }
+
+    /// With the veth pair `wan`, `peer`, both up.
+    pub(crate) fn with_veth() -> Self {
+        let lab = Self::new();
+        lab.ip("link add name wan type veth peer name peer");
+        lab.ip("link set peer up");
+        lab.ip("link set wan up");
+        lab
+    }
+
+    /// Runs `ip` inside.
+    pub(crate) fn ip(&self, arguments: &str) -> String {
+        let mut all = vec!["-n", &self.name];
+        all.extend(arguments.split_whitespace());
+        run("ip", &all)
+    }
+
+    /// Runs `ip -batch` inside.
+    pub(crate) fn batch(&self, lines: &str) {
+        use std::io::Write;
+        let mut child = Command::new("ip")
+            .args(["-n", &self.name, "-force", "-batch", "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("ip runs");
+        child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("ip reads");
+        child.wait().expect("ip ends");
+    }
+
+    /// Runs a program inside.
+    pub(crate) fn exec(&self, program: &[&str]) -> String {
+        let mut all = vec!["netns", "exec", &self.name];
+        all.extend(program);
+        run("ip", &all)
+    }
+
+    pub(crate) fn sysctl(&self, key: &str, value: &str) {
+        self.exec(&["sysctl", "-qw", &format!("{key}={value}")]);
+    }
+
+    pub(crate) fn netns(&self) -> Netns {
+        Netns::named(&self.name).expect("the namespace was just made")
+    }
+
+    pub(crate) async fn monitor(&self) -> Monitor {
+        Monitor::open(&self.netns()).await.expect("a monitor opens")
+    }
+
+    pub(crate) fn index(&self, link: &str) -> u32 {
+        let text = self.ip(&format!("-o link show dev {link}"));
+        text.split(':').next().and_then(|number| number.parse().ok()).expect("an index")
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().expect("the program is installed");
+    let (text, complaint) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program} {arguments:?}: {text}{complaint}");
+    text.into_owned()
+}
+
+/// Follows a monitor until something is so.
+pub(crate) async fn until(monitor: &mut Monitor, what: &str, so: impl Fn(&Monitor) -> bool) {
+    let wait = async {
+        while !so(monitor) {
+            monitor.changed().await.expect("the monitor goes on");
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(20), wait).await.is_ok();
+    assert!(in_time, "never: {what}");
+}
+
+/// The moment at which the tests install their leases.
+pub(crate) const NOW: Instant = Instant::from_secs(1000);
+pub(crate) const MAIN: Placement = Placement { metric: 77, table: 0 };
+
+/// A lease of an hour of 192.0.2.`host`/24 with a default route by 192.0.2.1.
+pub(crate) fn lease(host: u8) -> Ipv4Config {
+    Ipv4Config {
+        address: Ipv4Addr::new(192, 0, 2, host),
+        prefix_len: 24,
+        expires_at: Some(Instant::from_secs(4600)),
+        routes: vec![default_by([192, 0, 2, 1])],
+        mtu: None,
+        gateway: None,
+        dns: vec![],
+        domains: vec![],
+        ntp: vec![],
+        host_name: None,
+    }
+}
+
+pub(crate) fn default_by(gateway: [u8; 4]) -> Route4 {
+    Route4 { destination: Ipv4Addr::UNSPECIFIED, prefix_len: 0, gateway: Some(gateway.into()), onlink: false }
+}
+
+pub(crate) fn whole(monitor: &Monitor, index: u32, config: &Ipv4Config) -> bool {
+    monitor.present4(index, config, &MAIN) == Presence4::Whole
+}
