@@ -72,6 +72,20 @@ pub const RELAY_NESTING: usize = 9;
 pub const MAX_PAYLOAD: usize = 65_527;
 /// Advertise messages kept while soliciting.
 pub const MAX_ADVERTISES: usize = 16;
+/// Addresses or prefixes kept of one identity association.
+pub const MAX_PER_ASSOCIATION: usize = 16;
+/// However short a lease, it is not renewed earlier than this after it was given.
+pub const MIN_RENEW_TIME: Duration = secs(1);
+/// Pause before DHCPv6 begins again after a server refused; doubles up to [`RESTART_DELAY_MAX`].
+pub const RESTART_DELAY: Duration = secs(1);
+/// Longest pause before DHCPv6 begins again.
+pub const RESTART_DELAY_MAX: Duration = secs(1800);
+/// Pause after a DHCPv6 Decline.
+pub const DECLINE6_WAIT: Duration = secs(10);
+/// Declines in a row after which the pause becomes [`DECLINE6_WAIT_LONG`].
+pub const DECLINES6: u32 = 10;
+/// Pause after a DHCPv6 Decline when there have been many.
+pub const DECLINE6_WAIT_LONG: Duration = secs(60);
 /// Token bucket of a link over all it sends, RFC 8415 §14.1: burst.
 pub const SEND_BURST: u32 = 20;
 /// Token bucket of a link over all it sends, RFC 8415 §14.1: time per token.
