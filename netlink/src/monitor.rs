@@ -1,6 +1,6 @@
 //! Keeps the picture of one namespace true: subscribe, dump, follow; and dump again when events were lost.
 
-use crate::message::{KernelLink, RTPROT_RA, decode, events};
+use crate::message::{RTPROT_RA, decode, events};
 use crate::netns::Netns;
 use crate::picture::{Picture, Watched};
 use crate::plan::{Placement, routes};
@@ -15,7 +15,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-pub use picture::Changes;
+pub use crate::message::KernelLink;
+pub use crate::picture::Changes;
 
 /// Pauses before a dump that follows lost events: the first, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
