@@ -1,1 +1,33 @@
-//! Placeholder.
+//! A laboratory of network namespaces with real peers in it, for tests, the demonstration and measurements.
+//!
+//! A [`Lab`] is a provider and a customer, joined by a veth pair. [`Kea`] runs at the provider, [`Daemon`] at the
+//! customer; [`Capture`], [`Watch`] and [`Bus`] show what crosses the wire, what the kernel did and what the service
+//! says. Everything ends with the value that stands for it, after a panic too. Nothing waits by sleeping: lines of
+//! output, netlink messages, frames and D-Bus signals are awaited, each with a limit.
+//!
+//! It panics where a test has to fail, so that a test reads as what it wants to show.
+
+mod bus;
+mod capture;
+mod daemon;
+mod kea;
+mod lab;
+mod process;
+mod router;
+mod scene;
+mod watch;
+
+pub use bus::{Bus, BusClient, Seen};
+pub use capture::{Capture, Dhcp, Frame};
+pub use daemon::{Daemon, ctl, program};
+pub use kea::{Kea, KeaSettings, Option88};
+pub use lab::{Lab, Namespace};
+pub use process::Process;
+pub use router::Router;
+pub use scene::Scene;
+pub use watch::{Change, Watch};
+
+use std::time::Duration;
+
+/// Longest wait for something that should happen at once, also on a busy machine.
+pub const SOON: Duration = Duration::from_secs(20);

@@ -1,0 +1,78 @@
+# `make help` lists what there is. Everything runs without questions, and installs what it needs where it may.
+
+export PATH := $(PATH):/usr/sbin:/sbin:$(HOME)/.cargo/bin
+SHELL := /bin/bash
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Tests in namespaces mostly wait, so more of them run at a time than there are processors.
+LAB_THREADS ?= 8
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+.PHONY: help demo test test-units test-lab check bench build needs
+
+help:
+	@echo 'make demo    show how an IPv6-only link gets its IPv4, against Kea, in namespaces of its own'
+	@echo 'make test    run every test: those of the crates, then those in network namespaces'
+	@echo 'make check   formatting, clippy and documentation, without warnings'
+	@echo 'make bench   measure time, memory and size beside the peers'
+	@echo 'make help    this list'
+	@echo
+	@echo 'PEER=kea     the provider of the demonstration (the only one so far)'
+	@echo 'RELEASE=1    demonstration with the release build (small and slow to build)'
+
+# ---- the demonstration
+
+PEER ?= kea
+PROFILE := $(if $(RELEASE),release,dev)
+BUILT := $(TARGET)/$(if $(RELEASE),release,debug)
+
+demo:
+	@[ '$(PEER)' = kea ] || { echo 'demo: PEER can only be kea' >&2; exit 2; }
+	@tests/needs build lab
+	@tests/in-lab --possible
+	@echo '==> building ($(if $(RELEASE),release: small and slow to build,debug: quick to build))'
+	@$(CARGO) build --quiet --locked --profile $(PROFILE) -p dhcp4o6d -p dhcp4o6ctl -p dhcp4o6-demo
+	@tests/in-lab '$(BUILT)/dhcp4o6-demo'
+
+# ---- tests
+
+test: test-units test-lab
+
+test-units:
+	@tests/needs build
+	@echo '==> tests of the crates'
+	@set -e; if [ -n '$(NEXTEST)' ]; then \
+	  $(CARGO) nextest run --locked --workspace --no-fail-fast --status-level slow --final-status-level fail; \
+	  echo '==> examples in the documentation'; $(CARGO) test --locked --workspace --doc --quiet; \
+	else $(CARGO) test --locked --workspace --no-fail-fast; fi
+
+# Those marked `ignore` for needing namespaces. Where these cannot be made they are left out, but never under CI.
+test-lab:
+	@tests/needs build lab || [ -z '$(CI)' ]
+	@echo '==> tests in network namespaces, against Kea'
+	@$(CARGO) build --quiet --locked --workspace --bins
+	@if [ -n '$(NEXTEST)' ]; then \
+	  run='$(CARGO) nextest run --offline --locked -p dhcp4o6-tests --run-ignored only --no-fail-fast'; \
+	  run="$$run --test-threads $(LAB_THREADS) --final-status-level fail"; \
+	else run='$(CARGO) test --offline --locked -p dhcp4o6-tests --no-fail-fast -- --ignored --test-threads $(LAB_THREADS)'; fi; \
+	$${run/nextest run/nextest run --no-run} $(if $(NEXTEST),,--no-run) >/dev/null 2>&1 || true; \
+	if tests/in-lab --possible && tests/needs lab; then tests/in-lab $$run; \
+	elif [ -n '$(CI)' ]; then echo 'test: what is missing above fails the tests under CI' >&2; exit 1; \
+	else echo 'test: SKIPPED the tests in network namespaces, for the reason above'; fi
+
+# ---- the rest
+
+check:
+	@tests/needs build
+	@echo '==> formatting'
+	@$(CARGO) fmt --all --check
+	@echo '==> clippy'
+	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+	@echo '==> documentation'
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
+
+bench:
+	@tests/needs build lab
+	@echo '==> building (release)'
+	@$(CARGO) build --quiet --locked --release -p dhcp4o6d -p dhcp4o6-bench
+	@tests/in-lab '$(TARGET)/release/dhcp4o6-bench'

@@ -1,0 +1,244 @@
+//! What crosses the links of a namespace, frame by frame.
+
+use crate::lab::Namespace;
+use dhcp4o6_protocol::wire::{v4, v6, v6_option::OptionCode};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// linux/if_packet.h: the frame was sent by this side.
+const PACKET_OUTGOING: u8 = 4;
+const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+const UDP: u8 = 17;
+const ETHERNET_HEADER: usize = 14;
+const IPV6_HEADER: usize = 40;
+const UDP_HEADER: usize = 8;
+
+/// One Ethernet frame.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When it was read: some microseconds after it passed.
+    pub at: Instant,
+    /// Index of the interface.
+    pub interface: usize,
+    /// Sent from this namespace; otherwise received.
+    pub outgoing: bool,
+    /// With its Ethernet header.
+    pub octets: Vec<u8>,
+}
+
+/// A datagram of the DHCPv6 ports.
+#[derive(Clone)]
+pub struct Dhcp {
+    /// When it was read.
+    pub at: Instant,
+    /// Index of the interface.
+    pub interface: usize,
+    /// Sent from this namespace; otherwise received.
+    pub outgoing: bool,
+    /// Source address and port.
+    pub from: (Ipv6Addr, u16),
+    /// Destination address and port.
+    pub to: (Ipv6Addr, u16),
+    /// First octet.
+    pub kind: v6::MessageType,
+    /// UDP payload.
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    /// The DHCPv6 datagram in it, if it is one.
+    pub fn dhcp(&self) -> Option<Dhcp> {
+        let ip = self.octets.get(ETHERNET_HEADER..)?;
+        let udp = ip.get(IPV6_HEADER..)?;
+        let is_udp6 = self.octets.get(12..ETHERNET_HEADER)? == ETHERTYPE_IPV6 && *ip.get(6)? == UDP;
+        let address = |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(ip.get(at..at + 16)?).ok()?));
+        let port = |at: usize| Some(u16::from_be_bytes(udp.get(at..at + 2)?.try_into().ok()?));
+        let (from, to) = ((address(8)?, port(0)?), (address(24)?, port(2)?));
+        let payload = udp.get(UDP_HEADER..)?.to_vec();
+        let kind = v6::MessageType(*payload.first()?);
+        let is_dhcp = is_udp6 && [from.1, to.1].iter().any(|port| matches!(port, 546 | 547));
+        let Self { at, interface, outgoing, .. } = *self;
+        is_dhcp.then_some(Dhcp { at, interface, outgoing, from, to, kind, payload })
+    }
+
+    /// True for IPv4 and ARP.
+    pub fn is_ipv4(&self) -> bool {
+        matches!(self.octets.get(12..ETHERNET_HEADER), Some([0x08, 0x00 | 0x06]))
+    }
+}
+
+impl Dhcp {
+    /// The message.
+    ///
+    /// # Panics
+    /// When it is malformed.
+    pub fn message(&self) -> v6::Message<'_> {
+        v6::Message::parse(&self.payload).expect("a well-formed DHCPv6 message")
+    }
+
+    /// The DHCPv4 message inside a DHCPv4-query or -response.
+    pub fn inner(&self) -> Option<v4::Message<'_>> {
+        v4::Message::parse(self.message().options.first(OptionCode::DHCPV4_MSG)?).ok()
+    }
+
+    /// The type of the DHCPv4 message inside.
+    pub fn inner_kind(&self) -> Option<v4::MessageType> {
+        self.inner()?.kind()
+    }
+
+    /// True when it carries a DHCPv4 message of this type.
+    pub fn carries(&self, kind: v4::MessageType) -> bool {
+        self.inner_kind() == Some(kind)
+    }
+
+    /// True for a query that would have been unicast over IPv4: the U flag of RFC 7341 §6.3.
+    pub fn is_unicast(&self) -> bool {
+        self.kind == v6::MessageType::DHCPV4_QUERY && self.message().header[0] & 0x80 != 0
+    }
+}
+
+impl fmt::Debug for Dhcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrow = if self.outgoing { "->" } else { "<-" };
+        write!(f, "{arrow} {:?} {} to {}", self.kind, self.from.0, self.to.0)?;
+        self.inner_kind().map_or(Ok(()), |kind| write!(f, " ({kind})"))
+    }
+}
+
+/// Records everything that crosses the links of a namespace until it is dropped.
+pub struct Capture {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    frames: Mutex<Vec<Frame>>,
+    arrived: Condvar,
+    stop: AtomicBool,
+}
+
+impl Capture {
+    /// Starts at once: what is sent after this call is seen.
+    ///
+    /// # Panics
+    /// When the kernel refuses the socket.
+    pub fn start(namespace: &Namespace) -> Self {
+        let socket = namespace.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)
+                .expect("a packet socket")
+        });
+        // Only so that the thread looks at `stop` now and then.
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(50)).expect("a timeout");
+        setsockopt(&socket, sockopt::RcvBuf, &(4 << 20)).expect("a buffer");
+        let shared = Arc::new(Shared::default());
+        let sink = shared.clone();
+        let thread = std::thread::spawn(move || {
+            let mut buffer = vec![0; 65536];
+            while !sink.stop.load(Ordering::Relaxed) {
+                let Ok((length, from)) = recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut buffer) else {
+                    continue;
+                };
+                let (interface, kind) = from.map_or((0, 0), |from| (from.ifindex(), from.pkttype()));
+                let outgoing = kind == PACKET_OUTGOING;
+                let frame =
+                    Frame { at: Instant::now(), interface, outgoing, octets: buffer[..length].to_vec() };
+                sink.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
+                sink.arrived.notify_all();
+            }
+        });
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// Everything so far.
+    pub fn frames(&self) -> Vec<Frame> {
+        self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every DHCPv6 datagram so far.
+    pub fn dhcp(&self) -> Vec<Dhcp> {
+        self.frames().iter().filter_map(Frame::dhcp).collect()
+    }
+
+    /// Every DHCPv6 datagram sent so far.
+    pub fn sent(&self) -> Vec<Dhcp> {
+        self.dhcp().into_iter().filter(|dhcp| dhcp.outgoing).collect()
+    }
+
+    /// Number of frames so far; a mark for [`Capture::wait_after`].
+    pub fn mark(&self) -> usize {
+        self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The first DHCPv6 datagram that `wanted` takes, waiting for it if it has not come yet.
+    ///
+    /// # Panics
+    /// When none comes within `limit`.
+    pub fn wait(&self, what: &str, limit: Duration, wanted: impl Fn(&Dhcp) -> bool) -> Dhcp {
+        self.wait_after(0, what, limit, wanted)
+    }
+
+    /// As [`Capture::wait`], looking only at frames after a [`Capture::mark`].
+    ///
+    /// # Panics
+    /// When none comes within `limit`.
+    pub fn wait_after(
+        &self,
+        mark: usize,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&Dhcp) -> bool,
+    ) -> Dhcp {
+        let end = Instant::now() + limit;
+        let mut looked_at = mark;
+        let mut frames = self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(found) =
+                frames.iter().skip(looked_at).filter_map(Frame::dhcp).find(|dhcp| wanted(dhcp))
+            {
+                return found;
+            }
+            looked_at = looked_at.max(frames.len());
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(frames);
+                panic!("not on the wire within {limit:?}: {what}; seen: {:#?}", self.dhcp());
+            }
+            frames = self.shared.arrived.wait_timeout(frames, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until there is a frame after `mark`, for at most `limit`.
+    pub fn wait_any_after(&self, mark: usize, limit: Duration) {
+        let frames = self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.shared.arrived.wait_timeout_while(frames, limit, |frames| frames.len() <= mark);
+        drop(waited);
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        if std::thread::panicking() {
+            eprintln!("---- DHCP on the wire");
+            let dhcp = self.dhcp();
+            let Some(first) = dhcp.first().map(|dhcp| dhcp.at) else { return };
+            for dhcp in dhcp {
+                eprintln!("{:8.3} {dhcp:?}", dhcp.at.duration_since(first).as_secs_f64());
+            }
+        }
+    }
+}

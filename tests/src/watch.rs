@@ -1,0 +1,149 @@
+//! What the kernel does in a namespace, as it does it.
+
+use crate::lab::Namespace;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt, socket,
+    sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+// linux/rtnetlink.h
+const RTMGRP_LINK: u32 = 0x1;
+const RTMGRP_IPV4_IFADDR: u32 = 0x10;
+const RTMGRP_IPV4_ROUTE: u32 = 0x40;
+const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+const IFA_LOCAL: u16 = 2;
+const RTA_DST: u16 = 1;
+const RT_TABLE_LOCAL: u8 = 255;
+const RTN_UNICAST: u8 = 1;
+
+/// Something the kernel did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// An IPv4 address was added or its lifetime changed.
+    Address(Ipv4Addr),
+    /// An IPv4 address was removed.
+    AddressGone(Ipv4Addr),
+    /// An IPv4 route was added: network and length, as `ip route` has them.
+    Route(String),
+    /// An IPv4 route was removed.
+    RouteGone(String),
+    /// Links, IPv6 addresses.
+    Other,
+}
+
+/// Follows links, addresses and IPv4 routes of a namespace from the moment it is opened.
+pub struct Watch {
+    socket: OwnedFd,
+    changes: Vec<(Instant, Change)>,
+}
+
+impl Watch {
+    /// Subscribes.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn open(namespace: &Namespace) -> Self {
+        let socket = namespace.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)
+                .expect("netlink");
+            let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR;
+            bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups)).expect("netlink groups");
+            socket
+        });
+        Self { socket, changes: Vec::new() }
+    }
+
+    /// Waits until `holds`, looking again after every change of the kernel's state.
+    ///
+    /// # Panics
+    /// When it does not hold within `limit`.
+    pub fn until(&mut self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + limit;
+        loop {
+            if holds() {
+                return;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "not within {limit:?}: {what}; the kernel did {:#?}", self.changes);
+            self.read(left);
+        }
+    }
+
+    /// Everything the kernel did since the watch was opened, and when.
+    pub fn changes(&mut self) -> &[(Instant, Change)] {
+        while self.read(Duration::from_millis(1)) {}
+        &self.changes
+    }
+
+    /// Reads what is queued, waiting for at most `limit`; true when there was something.
+    fn read(&mut self, limit: Duration) -> bool {
+        let limit = i64::try_from(limit.as_micros()).unwrap_or(i64::MAX).max(1);
+        setsockopt(&self.socket, sockopt::ReceiveTimeout, &TimeVal::microseconds(limit)).expect("a timeout");
+        let mut buffer = [0; 65536];
+        let Ok(length) = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) else { return false };
+        let mut rest = &buffer[..length];
+        while let Some((message, tail)) = split(rest, u32_at(rest, 0).map_or(0, |length| length as usize)) {
+            self.changes.push((Instant::now(), change(message)));
+            rest = tail;
+        }
+        length > 0
+    }
+}
+
+/// One message with its header (`nlmsghdr`) as a change.
+fn change(message: &[u8]) -> Change {
+    let is_ipv4 = message.get(16).is_some_and(|family| i32::from(*family) == 2);
+    match u16_at(message, 4) {
+        Some(RTM_NEWADDR) if is_ipv4 => local_address(message).map_or(Change::Other, Change::Address),
+        Some(RTM_DELADDR) if is_ipv4 => local_address(message).map_or(Change::Other, Change::AddressGone),
+        Some(RTM_NEWROUTE) if is_ipv4 => network(message).map_or(Change::Other, Change::Route),
+        Some(RTM_DELROUTE) if is_ipv4 => network(message).map_or(Change::Other, Change::RouteGone),
+        _ => Change::Other,
+    }
+}
+
+/// IFA_LOCAL of an address message: `nlmsghdr` (16), `ifaddrmsg` (8), attributes.
+fn local_address(message: &[u8]) -> Option<Ipv4Addr> {
+    attribute(message.get(24..)?, IFA_LOCAL)
+}
+
+/// Network of a unicast route of any table but the kernel's own: `nlmsghdr` (16), `rtmsg` (12), attributes.
+fn network(message: &[u8]) -> Option<String> {
+    let (length, table, kind) = (*message.get(17)?, *message.get(20)?, *message.get(23)?);
+    let network = attribute(message.get(28..)?, RTA_DST).unwrap_or(Ipv4Addr::UNSPECIFIED);
+    (table != RT_TABLE_LOCAL && kind == RTN_UNICAST).then(|| format!("{network}/{length}"))
+}
+
+/// The value of an attribute that is an IPv4 address.
+fn attribute(mut rest: &[u8], wanted: u16) -> Option<Ipv4Addr> {
+    while let Some((attribute, tail)) = split(rest, usize::from(u16_at(rest, 0)?)) {
+        if u16_at(attribute, 2) == Some(wanted) {
+            return Some(Ipv4Addr::from(<[u8; 4]>::try_from(attribute.get(4..8)?).ok()?));
+        }
+        rest = tail;
+    }
+    None
+}
+
+/// The first `length` octets and what follows them, after padding to 4.
+fn split(octets: &[u8], length: usize) -> Option<(&[u8], &[u8])> {
+    let first = octets.get(..length).filter(|first| first.len() >= 4)?;
+    Some((first, octets.get(length.next_multiple_of(4)..).unwrap_or_default()))
+}
+
+fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(octets.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(octets.get(at..at + 4)?.try_into().ok()?))
+}

@@ -1,0 +1,16 @@
+//! The service in network namespaces, against Kea. Every test has namespaces, servers and a bus of its own, so they run
+//! side by side. They need root or user namespaces, and Kea: `make test` runs them.
+
+mod bad_input;
+mod bus;
+mod control;
+mod extending;
+mod links;
+mod namespaces;
+mod obtaining;
+mod permit;
+mod restart;
+
+/// Settings that take the random pauses out, so that a test takes no longer than what it shows.
+const STATEFUL: &str = "[[link]]\nmatch = \"c0\"\ndhcp6 = \"stateful\"\ndhcp6-max-delay = \"0s\"\n";
+const STATELESS: &str = "[[link]]\nmatch = \"c0\"\ndhcp6 = \"stateless\"\ndhcp6-max-delay = \"0s\"\n";
