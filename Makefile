@@ -8,12 +8,16 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 LAB_THREADS ?= 8
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-.PHONY: help demo test test-units test-lab check bench build needs
+# Seconds for each target of `make fuzz`.
+FUZZ_SECONDS ?= 60
+
+.PHONY: help demo test test-units test-lab check fuzz bench
 
 help:
 	@echo 'make demo    show how an IPv6-only link gets its IPv4, against Kea, in namespaces of its own'
 	@echo 'make test    run every test: those of the crates, then those in network namespaces'
 	@echo 'make check   formatting, clippy and documentation, without warnings'
+	@echo 'make fuzz    the decoders under random input; longer with cargo-fuzz'
 	@echo 'make bench   measure time, memory and size beside the peers'
 	@echo 'make help    this list'
 	@echo
@@ -70,6 +74,16 @@ check:
 	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
 	@echo '==> documentation'
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
+
+# With cargo-fuzz where it is installed; always with the mutations that need only cargo.
+fuzz:
+	@tests/needs build
+	@echo '==> seeds and mutations of them, through every decoder'
+	@$(CARGO) test --quiet --locked -p dhcp4o6-protocol --test mutations
+	@if command -v cargo-fuzz >/dev/null; then cd protocol && set -e; for target in $$($(CARGO) fuzz list); do \
+	  echo "==> cargo fuzz $$target, $(FUZZ_SECONDS) s"; mkdir -p fuzz/corpus/$$target; \
+	  $(CARGO) fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/* -- -max_total_time=$(FUZZ_SECONDS); \
+	done; fi
 
 bench:
 	@tests/needs build lab
