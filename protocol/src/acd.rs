@@ -218,3 +218,175 @@ impl Acd {
         Action::Send(Packet::announcement(self.address, self.hardware.clone()).emit())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::hex_decode;
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 18);
+
+    fn ours() -> HardwareAddress {
+        HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 1])
+    }
+
+    fn theirs() -> HardwareAddress {
+        HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 2])
+    }
+
+    fn at(secs: f64) -> Instant {
+        Instant::BOOT + Duration::from_secs_f64(secs)
+    }
+
+    fn begun(fraction: f64) -> (Acd, Rng) {
+        let mut rng = Rng::scripted(fraction);
+        (Acd::new(ADDRESS, ours(), at(10.0), &mut rng), rng)
+    }
+
+    fn received(acd: &mut Acd, secs: f64, packet: &Packet) -> Vec<Action> {
+        let mut out = Vec::new();
+        acd.receive(at(secs), &packet.emit(), &mut out);
+        out
+    }
+
+    /// Runs to the end of all deadlines; what was done, and when.
+    fn run(acd: &mut Acd, rng: &mut Rng) -> Vec<(Instant, Action)> {
+        let mut done = Vec::new();
+        while let Some(now) = acd.deadline() {
+            let mut out = Vec::new();
+            acd.on_deadline(now, rng, &mut out);
+            assert!(acd.deadline().is_none_or(|next| next > now));
+            done.extend(out.into_iter().map(|action| (now, action)));
+        }
+        done
+    }
+
+    /// In use since some time before 20 s.
+    fn in_use() -> Acd {
+        let (mut acd, mut rng) = begun(0.0);
+        run(&mut acd, &mut rng);
+        acd
+    }
+
+    fn probe() -> Action {
+        Action::Send(Packet::probe(ADDRESS, ours()).emit())
+    }
+
+    fn announcement() -> Action {
+        Action::Send(Packet::announcement(ADDRESS, ours()).emit())
+    }
+
+    #[test]
+    fn probes_and_announcements_are_exact_octet_by_octet_inst_14() {
+        let octets = |text: &str| hex_decode(&text.replace(' ', "")).unwrap();
+        assert_eq!(
+            Packet::probe(ADDRESS, ours()).emit(),
+            octets("0001 0800 06 04 0001 02005e100001 00000000 000000000000 c0000212")
+        );
+        assert_eq!(
+            Packet::announcement(ADDRESS, ours()).emit(),
+            octets("0001 0800 06 04 0001 02005e100001 c0000212 000000000000 c0000212")
+        );
+    }
+
+    #[test]
+    fn packets_read_back_padded_or_not_and_never_when_cut() {
+        let packet = Packet { op: REPLY, ..Packet::announcement(ADDRESS, theirs()) };
+        let octets = packet.emit();
+        for end in 0..octets.len() {
+            assert_eq!(Packet::parse(&octets[..end]), None, "{end}");
+        }
+        let padded = [octets.as_slice(), &[0; 18]].concat();
+        assert_eq!(Packet::parse(&padded), Some(packet));
+        for (index, value) in [(2, 0x86), (3, 1), (4, 16), (5, 16), (6, 1), (7, 0), (7, 3), (7, 8)] {
+            let mut other = octets.clone();
+            other[index] = value;
+            assert_eq!(Packet::parse(&other), None, "octet {index} is {value}");
+        }
+    }
+
+    #[test]
+    fn three_probes_two_seconds_two_announcements_inst_14() {
+        let expected = |times: [f64; 6]| {
+            let actions = [probe(), probe(), probe(), Action::Free, announcement(), announcement()];
+            times.map(at).into_iter().zip(actions).collect::<Vec<_>>()
+        };
+        let (mut acd, mut rng) = begun(0.5);
+        assert_eq!(run(&mut acd, &mut rng), expected([10.5, 12.0, 13.5, 15.5, 15.5, 17.5]));
+        let (mut acd, mut rng) = begun(1.0);
+        assert_eq!(run(&mut acd, &mut rng), expected([11.0, 13.0, 15.0, 17.0, 17.0, 19.0]));
+        let (mut acd, mut rng) = begun(0.0);
+        assert_eq!(
+            run(&mut acd, &mut rng).last(),
+            Some(&(at(16.000_001), announcement())),
+            "the first probe is later than the beginning"
+        );
+    }
+
+    #[test]
+    fn a_deadline_too_early_or_twice_changes_nothing() {
+        let (mut acd, mut rng) = begun(0.5);
+        let mut out = Vec::new();
+        acd.on_deadline(at(10.4), &mut rng, &mut out);
+        assert_eq!((out.len(), acd.deadline()), (0, Some(at(10.5))));
+        acd.on_deadline(at(10.5), &mut rng, &mut out);
+        acd.on_deadline(at(10.5), &mut rng, &mut out);
+        assert_eq!((out, acd.deadline()), (vec![probe()], Some(at(12.0))));
+    }
+
+    #[test]
+    fn whoever_has_or_probes_for_the_address_stops_the_probing_v4_24() {
+        let reply = Packet { op: REPLY, ..Packet::announcement(ADDRESS, theirs()) };
+        let asks = Packet { target: Ipv4Addr::new(192, 0, 2, 1), ..Packet::announcement(ADDRESS, theirs()) };
+        for packet in [reply, asks, Packet::announcement(ADDRESS, theirs()), Packet::probe(ADDRESS, theirs())]
+        {
+            let (mut acd, mut rng) = begun(0.5);
+            assert_eq!(received(&mut acd, 10.1, &packet), [Action::Conflict]);
+            assert_eq!(received(&mut acd, 10.2, &packet), [], "once");
+            assert_eq!(run(&mut acd, &mut rng), []);
+        }
+    }
+
+    #[test]
+    fn our_own_packets_and_those_about_other_addresses_are_no_conflict() {
+        let other = Ipv4Addr::new(192, 0, 2, 19);
+        let asks_for_it = Packet { target: ADDRESS, ..Packet::announcement(other, theirs()) };
+        let answers_probe = Packet { op: REPLY, ..Packet::probe(ADDRESS, theirs()) };
+        for packet in [
+            Packet::probe(ADDRESS, ours()),
+            Packet::announcement(ADDRESS, ours()),
+            Packet::probe(other, theirs()),
+            Packet::announcement(other, theirs()),
+            asks_for_it,
+            answers_probe,
+        ] {
+            let (mut acd, mut rng) = begun(0.5);
+            assert_eq!(received(&mut acd, 10.1, &packet), [], "{packet:?}");
+            assert_eq!(run(&mut acd, &mut rng).len(), 6);
+        }
+    }
+
+    #[test]
+    fn an_address_in_use_is_defended_once_in_ten_seconds_then_lost_inst_14() {
+        let claim = Packet::announcement(ADDRESS, theirs());
+        let mut acd = in_use();
+        assert_eq!(received(&mut acd, 20.0, &Packet::probe(ADDRESS, theirs())), [], "the kernel answers");
+        assert_eq!(received(&mut acd, 20.0, &claim), [announcement()]);
+        assert_eq!(received(&mut acd, 30.0, &claim), [announcement()], "ten seconds later");
+        assert_eq!(received(&mut acd, 39.9, &claim), [Action::Lost]);
+        assert_eq!(received(&mut acd, 60.0, &claim), [], "once");
+        assert_eq!(acd.deadline(), None);
+    }
+
+    #[test]
+    fn a_claim_between_announcements_does_not_hold_them_up() {
+        let (mut acd, mut rng) = begun(0.5);
+        let mut out = Vec::new();
+        while !out.contains(&Action::Free) {
+            acd.on_deadline(acd.deadline().unwrap(), &mut rng, &mut out);
+        }
+        assert_eq!(received(&mut acd, 16.0, &Packet::announcement(ADDRESS, theirs())), [announcement()]);
+        assert_eq!(run(&mut acd, &mut rng), [(at(17.5), announcement())]);
+        assert_eq!(received(&mut acd, 18.0, &Packet::announcement(ADDRESS, theirs())), [Action::Lost]);
+    }
+}

@@ -22,7 +22,7 @@ pub struct Lease4 {
     pub rebind_at: Option<Instant>,
     /// When it ends; `None` is never.
     pub expires_at: Option<Instant>,
-    /// The ACK's options, joined (RFC 3396), in the order they came, without 51 to 54 and 61.
+    /// The ACK's options, joined (RFC 3396), in the order they came, without 51 to 54, 61 and 82.
     pub options: Vec<(u8, Vec<u8>)>,
     /// IPv6 source of the REQUEST that was answered.
     pub source: Option<Ipv6Addr>,

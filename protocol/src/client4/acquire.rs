@@ -34,7 +34,7 @@ impl Init {
         step.memory.naks = step.memory.naks.saturating_add(1);
         step.memory.previous = None;
         let pause = params::NAK_BACKOFF.saturating_mul(1 << doublings).min(params::NAK_BACKOFF_MAX);
-        step.memory.quiet_until = step.now + pause;
+        step.memory.be_quiet(step.now + pause);
         Self::enter(step)
     }
 
@@ -54,7 +54,7 @@ impl Init {
         step.memory.previous = None;
         let many = step.memory.conflicts >= params::MAX_CONFLICTS;
         let pause = if many { params::RATE_LIMIT_INTERVAL } else { params::DECLINE_WAIT };
-        step.memory.quiet_until = step.now + pause;
+        step.memory.be_quiet(step.now + pause);
     }
 
     /// For people: the DISCOVER to come.

@@ -284,6 +284,13 @@ impl Client4 {
         self.state.lease()
     }
 
+    /// True when the lease is in use, not merely remembered: BOUND, RENEWING, REBINDING.
+    ///
+    /// It gets there without `Granted` when nobody answered INIT-REBOOT (RFC 2131 §3.2), and by [`Start::Continue`].
+    pub fn is_bound(&self) -> bool {
+        matches!(self.state, State::Bound(_) | State::Renewing(_) | State::Rebinding(_))
+    }
+
     /// For people. `transport`, `destinations` and `source` are left to the transport.
     pub fn status(&self) -> Client4Status {
         Client4Status {

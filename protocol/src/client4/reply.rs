@@ -8,10 +8,11 @@ use crate::refused::Refused;
 use crate::rng::Rng;
 use crate::time::{Instant, Lifetime};
 use crate::wire::v4::{BOOTREPLY, Message, MessageType, code};
+use crate::wire::v4_option;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// Highest message type that has a meaning (RFC 9915's registry ends at 18, DHCPTLS).
+/// Highest message type that has a meaning: DHCPTLS (RFC 7724).
 const LAST_TYPE: u8 = 18;
 
 /// A reply that its state can use.
@@ -203,9 +204,9 @@ fn is_usable(message: &Message<'_>, foreign: &[Ipv4Addr]) -> bool {
 }
 
 fn is_broadcast_of_its_subnet(message: &Message<'_>) -> bool {
-    let mask = message.seconds(code::SUBNET_MASK).unwrap_or(u32::MAX);
-    let contiguous = mask.leading_ones() + mask.trailing_zeros() == u32::BITS;
+    let mask = message.option(code::SUBNET_MASK);
+    let prefix_len = mask.as_deref().and_then(v4_option::prefix_len).unwrap_or(32);
+    let hosts = u32::MAX.checked_shr(prefix_len.into()).unwrap_or(0);
     // A /31 has no broadcast address (RFC 3021), and neither has a /32.
-    let hosts = !mask;
-    contiguous && hosts > 1 && u32::from(message.yiaddr) & hosts == hosts
+    hosts > 1 && u32::from(message.yiaddr) & hosts == hosts
 }

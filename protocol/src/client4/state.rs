@@ -233,6 +233,11 @@ impl Memory {
         }
     }
 
+    /// No DISCOVER before `until`.
+    pub(super) fn be_quiet(&mut self, until: Instant) {
+        self.quiet_until = self.quiet_until.max(until);
+    }
+
     /// One more message of this type was sent or used.
     pub(super) fn count(&mut self, kind: MessageType) {
         if let Some(count) = self.messages.get_mut(usize::from(kind.0.wrapping_sub(1))) {
