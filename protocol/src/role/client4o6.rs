@@ -164,11 +164,7 @@ impl Client4o6 {
         }
         let source = Self::reachable_from(around).or(self.source);
         let mut cx = Cx { rng, foreign: &around.facts.foreign4, source };
-        self.engine.receive(now, &inner, &mut cx, out)?;
-        if inner.bad_overload {
-            out.push(crate::client4::Action::Refused(Refused::BadOption));
-        }
-        Ok(())
+        self.engine.receive(now, &inner, &mut cx, out)
     }
 }
 

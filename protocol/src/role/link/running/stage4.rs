@@ -142,6 +142,11 @@ impl Running {
                 client4::Action::Note(name, text) => cx.note(name, text),
             }
         }
+        // A lease that nobody confirmed and nobody denied is used for the time it has left (RFC 2131 §3.2).
+        if !self.proven && self.four.engine.is_bound() {
+            self.proven = true;
+            self.configure(cx);
+        }
     }
 
     pub(super) fn drive_acd(
