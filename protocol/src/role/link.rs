@@ -163,16 +163,6 @@ impl Link {
         self.with(now, out, Running::begin);
     }
 
-    /// Drops a running part that has come to its end.
-    fn reap(&mut self, out: &mut Effects) {
-        if self.running.as_ref().is_some_and(|running| running.has_ended()) || self.running.is_none() {
-            self.running = None;
-            if self.ended && !out.contains(&Effect::Stopped) {
-                out.push(Effect::Stopped);
-            }
-        }
-    }
-
     fn publish(&mut self, now: Instant, out: &mut Effects) {
         let status = self.describe(now);
         if status != self.published {
@@ -210,8 +200,13 @@ impl Machine for Link {
             Input::Settings(settings) => self.on_settings(now, *settings, out),
         }
         self.with(now, out, Running::settle);
-        self.reap(out);
+        if self.running.as_ref().is_some_and(|running| running.has_ended()) {
+            self.running = None;
+        }
         self.publish(now, out);
+        if self.ended && self.running.is_none() {
+            out.push(Effect::Stopped);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
