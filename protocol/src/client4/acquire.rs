@@ -102,8 +102,8 @@ impl Selecting {
         match kind {
             MessageType::OFFER => Offer::read(message, foreign).map(Reply::Offer),
             MessageType::ACK if rapid_commit && message.option(code::RAPID_COMMIT).is_some() => {
-                let expected = Expected::New { chosen: None, foreign };
-                Ack::read(message, expected, self.exchange.started_at, now).map(Reply::Ack)
+                let ack = Ack::read(message, Expected::New { chosen: None, foreign })?;
+                Ok(self.exchange.reply(ack, now))
             }
             MessageType::NAK => Err(Refused::BadNak),
             _ => Err(Refused::UnexpectedState),
@@ -135,7 +135,7 @@ impl Selecting {
 
     /// Rapid commit (RFC 4039).
     pub(super) fn on_ack(self, ack: Ack, step: &mut Step<'_, '_>) -> State {
-        let lease = ack.lease(self.exchange.started_at, self.exchange.source, step.cx.rng);
+        let lease = self.exchange.lease(ack, step);
         Checking::enter(lease, LeaseEventKind::Acquired, step)
     }
 
@@ -188,8 +188,8 @@ impl Requesting {
                 .map(Reply::Offer)
                 .ok_or(Refused::UnexpectedState),
             MessageType::ACK => {
-                let expected = Expected::New { chosen: Some(self.chosen.server_id), foreign };
-                Ack::read(message, expected, self.exchange.started_at, now).map(Reply::Ack)
+                let ack = Ack::read(message, Expected::New { chosen: Some(self.chosen.server_id), foreign })?;
+                Ok(self.exchange.reply(ack, now))
             }
             MessageType::NAK if server_id(message) == Some(self.chosen.server_id) => Ok(Reply::Nak),
             MessageType::NAK => Err(Refused::BadNak),
@@ -204,7 +204,7 @@ impl Requesting {
     }
 
     pub(super) fn on_ack(self, ack: Ack, step: &mut Step<'_, '_>) -> State {
-        let lease = ack.lease(self.exchange.started_at, self.exchange.source, step.cx.rng);
+        let lease = self.exchange.lease(ack, step);
         Checking::enter(lease, LeaseEventKind::Acquired, step)
     }
 

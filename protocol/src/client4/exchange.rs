@@ -1,8 +1,10 @@
 //! One message and its retransmissions (RFC 2131 §4.1, §4.4.5).
 
 use super::message::Query;
+use super::reply::{Ack, Reply};
 use super::state::Step;
 use crate::ids::Xid4;
+use crate::lease::Lease4;
 use crate::params::{INITIAL_RT4, JITTER4, MAX_RT4, RENEW4_INFINITE_RT, RENEW4_MIN_RT};
 use crate::status::ExchangeStatus;
 use crate::time::Instant;
@@ -78,6 +80,16 @@ impl Exchange {
             self.secs = u16::try_from(step.now.since(self.started_at).as_secs()).unwrap_or(u16::MAX);
         }
         step.send(self.query, self.xid, self.secs);
+    }
+
+    /// What an ACK to it is worth.
+    pub(super) fn reply(&self, ack: Ack, now: Instant) -> Reply {
+        if ack.is_over(self.started_at, now) { Reply::LateAck } else { Reply::Ack(ack) }
+    }
+
+    /// The lease that an ACK to it makes.
+    pub(super) fn lease(&self, ack: Ack, step: &mut Step<'_, '_>) -> Lease4 {
+        ack.lease(self.started_at, self.source, step.cx.rng)
     }
 
     /// For people.

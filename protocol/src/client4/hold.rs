@@ -70,7 +70,7 @@ impl Rebooting {
     }
 
     pub(super) fn on_ack(self, ack: Ack, step: &mut Step<'_, '_>) -> State {
-        let lease = ack.lease(self.exchange.started_at, self.exchange.source, step.cx.rng);
+        let lease = self.exchange.lease(ack, step);
         let kind = extended(LeaseEventKind::Renewed, &self.lease, &lease);
         Checking::enter(lease, kind, step)
     }
@@ -158,7 +158,7 @@ impl Renewing {
     }
 
     pub(super) fn on_ack(self, ack: Ack, step: &mut Step<'_, '_>) -> State {
-        let lease = ack.lease(self.exchange.started_at, self.exchange.source, step.cx.rng);
+        let lease = self.exchange.lease(ack, step);
         let kind = extended(LeaseEventKind::Renewed, &self.lease, &lease);
         Bound::granted(lease, kind, step)
     }
@@ -201,7 +201,7 @@ impl Rebinding {
     }
 
     pub(super) fn on_ack(self, ack: Ack, step: &mut Step<'_, '_>) -> State {
-        let lease = ack.lease(self.exchange.started_at, self.exchange.source, step.cx.rng);
+        let lease = self.exchange.lease(ack, step);
         let kind = extended(LeaseEventKind::Rebound, &self.lease, &lease);
         Bound::granted(lease, kind, step)
     }
@@ -239,7 +239,8 @@ fn judge_with_lease(
     }
     match kind {
         MessageType::ACK => {
-            Ack::read(message, Expected::Same(lease.address), exchange.started_at, now).map(Reply::Ack)
+            let ack = Ack::read(message, Expected::Same(lease.address))?;
+            Ok(exchange.reply(ack, now))
         }
         MessageType::NAK => {
             let accepted = match (server_id(message), naks) {

@@ -20,6 +20,9 @@ const LAST_TYPE: u8 = 18;
 pub(super) enum Reply {
     Offer(Offer),
     Ack(Ack),
+    /// An ACK whose lease, counted from the first transmission, is over: the server is there again after a silence
+    /// longer than its leases. It can be asked anew.
+    LateAck,
     Nak,
 }
 
@@ -27,7 +30,7 @@ impl Reply {
     pub(super) const fn kind(&self) -> MessageType {
         match self {
             Self::Offer(_) => MessageType::OFFER,
-            Self::Ack(_) => MessageType::ACK,
+            Self::Ack(_) | Self::LateAck => MessageType::ACK,
             Self::Nak => MessageType::NAK,
         }
     }
@@ -100,22 +103,12 @@ pub(super) enum Expected<'a> {
 }
 
 impl Ack {
-    /// `requested_at` is the first transmission of what is answered. A lease that was over before its ACK came is no
-    /// lease.
-    pub(super) fn read(
-        message: &Message<'_>,
-        expected: Expected<'_>,
-        requested_at: Instant,
-        now: Instant,
-    ) -> Result<Self, Refused> {
+    pub(super) fn read(message: &Message<'_>, expected: Expected<'_>) -> Result<Self, Refused> {
         let server_id = server_id(message).ok_or(Refused::BadAck)?;
         if matches!(expected, Expected::New { chosen: Some(chosen), .. } if chosen != server_id) {
             return Err(Refused::BadAck);
         }
         let lifetime = lifetime(message).ok_or(Refused::BadAck)?;
-        if lifetime.end(requested_at).is_some_and(|end| end <= now) {
-            return Err(Refused::BadAck);
-        }
         match expected {
             Expected::New { foreign, .. } if !is_usable(message, foreign) => return Err(Refused::BadAck),
             Expected::Same(address) if message.yiaddr != address => return Err(Refused::YiaddrChanged),
@@ -133,6 +126,11 @@ impl Ack {
                 .map(|(code, value)| (code, value.into_owned()))
                 .collect(),
         })
+    }
+
+    /// True if the lease was over before its ACK came.
+    pub(super) fn is_over(&self, requested_at: Instant, now: Instant) -> bool {
+        self.lifetime.end(requested_at).is_some_and(|end| end <= now)
     }
 
     /// The lease it makes. Without T1 and T2 of the server they are 1/2 and 7/8 of the lifetime, each moved by up to

@@ -152,17 +152,21 @@ impl State {
             (Self::Selecting(state), Reply::Ack(ack)) => state.on_ack(ack, step),
             (Self::Requesting(state), Reply::Offer(offer)) => state.on_offer(offer, step),
             (Self::Requesting(state), Reply::Ack(ack)) => state.on_ack(ack, step),
+            (Self::Selecting(_) | Self::Requesting(_), Reply::LateAck) => Selecting::enter(step),
             (Self::Requesting(_), Reply::Nak) => Init::after_nak(step),
             (Self::Rebooting(state), Reply::Ack(ack)) => state.on_ack(ack, step),
             (Self::Renewing(state), Reply::Ack(ack)) => state.on_ack(ack, step),
             (Self::Rebinding(state), Reply::Ack(ack)) => state.on_ack(ack, step),
+            (Self::Rebooting(state), Reply::LateAck) => Rebooting::enter(state.lease, step),
+            (Self::Renewing(state), Reply::LateAck) => Renewing::enter(state.lease, step),
+            (Self::Rebinding(state), Reply::LateAck) => Rebinding::enter(state.lease, step),
             (Self::Rebooting(Rebooting { lease, .. }), Reply::Nak)
             | (Self::Renewing(Renewing { lease, .. }), Reply::Nak)
             | (Self::Rebinding(Rebinding { lease, .. }), Reply::Nak) => {
                 step.lost(LeaseEventKind::Nak, lease);
                 Init::after_nak(step)
             }
-            (state, Reply::Offer(_) | Reply::Ack(_) | Reply::Nak) => state,
+            (state, Reply::Offer(_) | Reply::Ack(_) | Reply::LateAck | Reply::Nak) => state,
         }
     }
 

@@ -309,10 +309,22 @@ fn the_shortest_lease_is_taken_as_given_and_renewed_at_once_if_it_is_time_v4_16(
 }
 
 #[test]
-fn a_lease_that_is_over_before_it_comes_is_none_v4_16() {
+fn a_lease_that_is_over_before_it_comes_is_asked_for_anew_v4_16() {
     let mut bench = Bench::new().requesting();
     bench.now = at(101.0);
-    assert_eq!(bench.answer(Answer::ack().lease_time(1)), Err(Refused::BadAck));
+    assert_eq!(words(&bench.answer(Answer::ack().lease_time(1)).unwrap()), ["DISCOVER"]);
+    assert_eq!((bench.state(), bench.client.lease()), ("selecting", None));
+}
+
+#[test]
+fn after_a_silence_longer_than_its_leases_a_server_can_still_commit_rapidly_v4_16() {
+    let mut bench = rapid();
+    let first = only_sent(&bench.start(Start::Verify));
+    bench.now = at(7300.0);
+    let anew = only_sent(&bench.answer(Answer::ack().with(80, [])).unwrap());
+    assert!(anew.kind == MessageType::DISCOVER && anew.xid != first.xid);
+    assert_eq!(words(&bench.answer(Answer::ack().with(80, [])).unwrap()), ["acquired"]);
+    assert_eq!(bench.client.lease().unwrap().expires_at, Some(at(10900.0)));
 }
 
 // ── NAK ─────────────────────────────────────────────────────────────────────────────────────────────────────────

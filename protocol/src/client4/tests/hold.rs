@@ -86,6 +86,21 @@ fn an_ack_in_renewing_and_rebinding_makes_new_times_v4_13() {
 }
 
 #[test]
+fn a_server_that_returns_with_shorter_leases_is_asked_anew_v4_16() {
+    for (due, state) in [(1800.0, "renewing"), (3150.0, "rebinding")] {
+        let mut bench = bound();
+        bench.oversleep(due);
+        let xid = bench.xid();
+        bench.now = at(due + 60.0);
+        let anew = only_sent(&bench.answer(Answer::ack().lease_time(60)).unwrap());
+        assert_ne!(anew.xid, xid.0);
+        assert_eq!((bench.state(), bench.client.lease()), (state, Some(&lease())), "nothing is lost");
+        bench.answer(Answer::ack().lease_time(60)).unwrap();
+        assert_eq!(bench.client.lease().unwrap().expires_at, Some(at(due + 120.0)));
+    }
+}
+
+#[test]
 fn other_parameters_are_a_change_other_times_and_servers_are_not() {
     for (ack, event) in [
         (Answer::ack(), "renewed"),
