@@ -1,6 +1,6 @@
 //! From what is written to what is meant, with every mistake on the way.
 
-use super::link;
+use super::link::{self, Common};
 use super::mistakes::{Mistake, Mistakes, Place};
 use super::raw::Layer;
 use super::reader::{Reader, shown};
@@ -25,15 +25,15 @@ pub(super) fn whole(layers: Vec<Layer>, mistakes: &mut Mistakes) -> Config {
         written.push((links, found));
     }
     let merged = merge(&layers, mistakes);
+    // Every mistake in it was found above, where its place is known.
     let mut seen = Mistakes::default();
     let (mut config, defaults) =
         globals(&mut Reader::new(String::new(), Place::default(), &merged, &mut seen));
     for (layer, (links, mut found)) in layers.iter().zip(written) {
         for value in &links {
-            config.links.extend(link::read(value, defaults.as_ref(), &mut found));
+            config.links.extend(link::read(value, &defaults, &mut found));
         }
-        found.drop_lines(&layer.broken_lines);
-        mistakes.append(found);
+        mistakes.append(sorted(layer, found));
     }
     if config.links.len() > MAX_LINKS {
         let wrong = format!("{} links", config.links.len());
@@ -48,32 +48,38 @@ pub(super) fn whole(layers: Vec<Layer>, mistakes: &mut Mistakes) -> Config {
 /// See [`LinkConfig::from_toml`].
 pub(super) fn one_link(text: &str) -> Result<LinkConfig, Mistakes> {
     let source = "the given link";
-    let mut mistakes = Mistakes::default();
-    let layer = Layer::parse(source, text, &mut mistakes);
+    let layer = Layer::parse(source, text);
     let mut found = Mistakes::default();
-    let bare = || vec![Value::new(Some(&source.to_owned()), ValueKind::Table(layer.table.clone()))];
     let values = if layer.table.contains_key("link") {
         let mut reader = Reader::new(String::new(), layer.place.clone(), &layer.table, &mut found);
         let links = links(&mut reader);
         reader.finish();
         links
     } else {
-        bare()
+        vec![Value::new(Some(&source.to_owned()), ValueKind::Table(layer.table.clone()))]
     };
-    let mut read: Vec<_> = values.iter().filter_map(|value| link::read(value, None, &mut found)).collect();
+    let mut read: Vec<_> =
+        values.iter().filter_map(|value| link::read(value, &Common::default(), &mut found)).collect();
     if values.len() != 1 && found.is_empty() {
         found.at(layer.place.clone(), format!("has {} links; must be exactly one", values.len()));
     }
-    found.drop_lines(&layer.broken_lines);
-    mistakes.append(found);
+    let mistakes = sorted(&layer, found);
     match read.pop() {
         Some(link) if mistakes.is_empty() => Ok(link),
         _ => Err(mistakes),
     }
 }
 
-/// What is not about single links, and the table with the defaults of all links.
-fn globals(reader: &mut Reader<'_>) -> (Config, Option<Value>) {
+/// All mistakes of a layer: those of its syntax and those `found` in what it says.
+fn sorted(layer: &Layer, mut found: Mistakes) -> Mistakes {
+    found.forgive(&layer.broken_lines);
+    let mut mistakes = layer.mistakes.clone();
+    mistakes.append(found);
+    mistakes.in_order()
+}
+
+/// What is not about single links, and the defaults of all links.
+fn globals(reader: &mut Reader<'_>) -> (Config, Common) {
     use tracing::Level;
     let mut config = Config::default();
     let levels = [
@@ -85,8 +91,9 @@ fn globals(reader: &mut Reader<'_>) -> (Config, Option<Value>) {
     ];
     reader.word("log", &mut config.log, &levels, &[]);
     duid(reader, &mut config.duid);
-    reader.table("defaults", link::check_defaults);
-    (config, reader.value("defaults").cloned())
+    let mut defaults = Common::default();
+    reader.table("defaults", |table| link::common(table, &mut defaults));
+    (config, defaults)
 }
 
 fn duid(reader: &mut Reader<'_>, out: &mut DuidKind) {

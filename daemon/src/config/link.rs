@@ -1,7 +1,7 @@
 //! One `[[link]]` and `[defaults]`.
 
 use super::matching::{Match, is_interface_name, is_namespace_name};
-use super::mistakes::Mistakes;
+use super::mistakes::{MISSING, Mistakes, Shown};
 use super::reader::{Reader, place_of, shown};
 use super::{LinkConfig, TargetConfig};
 use config::{Value, ValueKind};
@@ -29,7 +29,7 @@ const RESERVED4: [u8; 12] = [0, 50, 51, 52, 53, 54, 55, 56, 57, 61, 82, 255];
 
 /// What `[defaults]` and `[[link]]` have in common.
 #[derive(Clone)]
-struct Common {
+pub(super) struct Common {
     metric: u32,
     table: u32,
     settings: LinkSettings,
@@ -41,19 +41,9 @@ impl Default for Common {
     }
 }
 
-/// Reports the mistakes in `[defaults]`.
-pub(super) fn check_defaults(table: &mut Reader<'_>) {
-    common(table, &mut Common::default());
-}
-
 /// Reads one link on top of the defaults. `None` when it cannot be said what it is for.
-pub(super) fn read(value: &Value, defaults: Option<&Value>, mistakes: &mut Mistakes) -> Option<LinkConfig> {
-    let mut wanted = Common::default();
-    if let Some(ValueKind::Table(table)) = defaults.map(|defaults| &defaults.kind) {
-        // Its mistakes have been reported where it was written.
-        let mut seen = Mistakes::default();
-        common(&mut Reader::new("defaults".to_owned(), place_of(value), table, &mut seen), &mut wanted);
-    }
+pub(super) fn read(value: &Value, defaults: &Common, mistakes: &mut Mistakes) -> Option<LinkConfig> {
+    let mut wanted = defaults.clone();
     let place = place_of(value);
     let ValueKind::Table(table) = &value.kind else {
         mistakes.at(place, format!("link: {}; must be a table, begun with [[link]]", shown(value)));
@@ -81,14 +71,14 @@ pub(super) fn read(value: &Value, defaults: Option<&Value>, mistakes: &mut Mista
 fn matches(reader: &mut Reader<'_>) -> Option<Match> {
     let right = "must be a name such as \"wan0\", a glob such as \"wan*\", or a hardware address";
     if reader.value("match").is_none() {
-        reader.wrong("match", None, "is missing", right);
+        reader.wrong("match", None, MISSING, right);
         return None;
     }
     let text = reader.text("match", 127)?;
     match Match::parse(text) {
         Ok(matches) => Some(matches),
         Err(wrong) => {
-            reader.wrong("match", None, format!("\"{}\" {wrong}", super::mistakes::Shown(text)), right);
+            reader.wrong("match", None, format!("\"{}\" {wrong}", Shown(text)), right);
             None
         }
     }
@@ -117,7 +107,7 @@ fn target(reader: &mut Reader<'_>) -> TargetConfig {
     reader.table("target", |table| {
         let namespace = namespace(table);
         match table.value("interface").map(|value| (value, &value.kind)) {
-            None => table.wrong("interface", None, "is missing", "must be the name of an interface"),
+            None => table.wrong("interface", None, MISSING, "must be the name of an interface"),
             Some((_, ValueKind::String(name))) if is_interface_name(name) => {
                 target = TargetConfig::Interface { name: name.clone(), namespace };
             }
@@ -129,7 +119,8 @@ fn target(reader: &mut Reader<'_>) -> TargetConfig {
     target
 }
 
-fn common(reader: &mut Reader<'_>, out: &mut Common) {
+/// Reads the keys that both have; what is not there stays as it is in `out`.
+pub(super) fn common(reader: &mut Reader<'_>, out: &mut Common) {
     let settings = &mut out.settings;
     let modes = [("auto", Mode::Auto), ("4o6", Mode::Dhcp4o6), ("off", Mode::Off)];
     reader.word("mode", &mut settings.mode, &modes, &["hcra"]);
@@ -205,7 +196,7 @@ fn dhcp4(reader: &mut Reader<'_>, out: &mut Dhcp4Settings) {
         if is_host_name(text) {
             out.host_name = Some(text.to_owned());
         } else {
-            let wrong = format!("\"{}\" is not a host name", super::mistakes::Shown(text));
+            let wrong = format!("\"{}\" is not a host name", Shown(text));
             let right = "must be labels of 1 to 63 letters, digits and inner hyphens, joined by dots";
             reader.wrong("host-name", None, wrong, right);
         }
@@ -235,9 +226,9 @@ fn codes<N: TryFrom<i64> + PartialEq + Copy>(
     for value in list {
         let Some(code) = reader.number_of(key, value, range.clone()) else { continue };
         if reserved.contains(&code) {
-            reader.wrong(key, Some(value), shown(value), "this option cannot be asked for");
+            reader.wrong(key, Some(value), shown(value), "must be an option that can be asked for");
         } else if codes.contains(&code) {
-            reader.wrong(key, Some(value), format!("{} is listed twice", value.kind), "");
+            reader.wrong(key, Some(value), format!("{} is listed twice", value.kind), "must be listed once");
         } else {
             codes.push(code);
         }

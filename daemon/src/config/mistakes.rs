@@ -5,6 +5,9 @@ use std::fmt;
 /// Most mistakes kept; more are only counted.
 const MOST: usize = 200;
 
+/// What is wrong with a key that is not there and must be.
+pub(super) const MISSING: &str = "is missing";
+
 /// Where something was written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Place {
@@ -105,18 +108,23 @@ impl Mistakes {
         self.push(Mistake { place, key: String::new(), wrong: wrong.into(), right: String::new() });
     }
 
-    /// Forgets those on lines that could not be read.
-    pub(super) fn drop_lines(&mut self, lines: &[usize]) {
-        self.kept.retain(|mistake| !lines.contains(&mistake.place.line));
+    /// Forgets those that may only be there because `lines` could not be read: on these lines, and what is missing.
+    pub(super) fn forgive(&mut self, lines: &[usize]) {
+        if !lines.is_empty() {
+            self.kept.retain(|mistake| !lines.contains(&mistake.place.line) && mistake.wrong != MISSING);
+        }
     }
 
-    /// Adds those of one source, in the order of its lines.
-    pub(super) fn append(&mut self, mut other: Self) {
-        other.kept.sort_by_key(|mistake| (mistake.place.line, mistake.place.column));
-        for mistake in other.kept {
-            self.push(mistake);
-        }
+    /// Adds others behind its own.
+    pub(super) fn append(&mut self, other: Self) {
+        other.kept.into_iter().for_each(|mistake| self.push(mistake));
         self.more += other.more;
+    }
+
+    /// Puts those of one source into the order of its lines.
+    pub(super) fn in_order(mut self) -> Self {
+        self.kept.sort_by_key(|mistake| (mistake.place.line, mistake.place.column));
+        self
     }
 }
 

@@ -28,14 +28,16 @@ pub(super) struct Layer {
     pub(super) table: Map<String, Value>,
     /// Lines that are not TOML. What was made out of them says nothing about the operator's intent.
     pub(super) broken_lines: Vec<usize>,
+    /// What is wrong with it as text.
+    pub(super) mistakes: Mistakes,
 }
 
 impl Layer {
-    /// Reads TOML. Mistakes of its syntax go to `mistakes`; what could be read is returned.
-    pub(super) fn parse(source: &str, text: &str, mistakes: &mut Mistakes) -> Self {
+    /// Reads TOML, as much of it as can be read.
+    pub(super) fn parse(source: &str, text: &str) -> Self {
         let reading = Reading::new(source, text);
         let (root, errors) = DeTable::parse_recoverable(text);
-        let mut found = Mistakes::default();
+        let mut mistakes = Mistakes::default();
         let mut broken_lines = Vec::new();
         let mut errors: Vec<_> =
             errors.iter().map(|error| (error.span().map_or(0, |span| span.start), error.message())).collect();
@@ -45,12 +47,11 @@ impl Layer {
             // One wrong character often gives several errors; the first of a line is the cause.
             if broken_lines.last() != Some(&place.line) {
                 broken_lines.push(place.line);
-                found.at(place, format!("this is not TOML: {}", Shown(message)));
+                mistakes.at(place, format!("this is not TOML: {}", Shown(message)));
             }
         }
-        let table = reading.table(root.get_ref(), 0, &mut found);
-        mistakes.append(found);
-        Self { place: Place::whole(source), table, broken_lines }
+        let table = reading.table(root.get_ref(), 0, &mut mistakes);
+        Self { place: Place::whole(source), table, broken_lines, mistakes }
     }
 }
 
@@ -112,7 +113,7 @@ fn file(path: &Path, mistakes: &mut Mistakes) -> Option<Layer> {
         return None;
     }
     match std::str::from_utf8(&octets) {
-        Ok(text) => Some(Layer::parse(&source, text, mistakes)),
+        Ok(text) => Some(Layer::parse(&source, text)),
         Err(error) => {
             let sound = octets.get(..error.valid_up_to()).unwrap_or_default();
             let sound = String::from_utf8_lossy(sound);
@@ -170,7 +171,7 @@ fn variable(name: &OsString, value: OsString, mistakes: &mut Mistakes) -> Option
         Value::new(Some(&source), ValueKind::Table(Map::from([(key.clone(), value)])))
     });
     let table = Map::from([(first.clone(), value)]);
-    Some(Layer { place: Place::whole(source), table, broken_lines: Vec::new() })
+    Some(Layer { place: Place::whole(source), table, ..Layer::default() })
 }
 
 /// Turns what `toml` read into values that know their place.

@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
                 read(&mut reader);
                 reader.finish();
             }
-            _ => self.wrong(key, None, shown(value), "a table"),
+            _ => self.wrong(key, None, shown(value), "must be a table"),
         }
     }
 
