@@ -1,2 +1,59 @@
-//! Placeholder.
-fn main() {}
+//! `dhcp4o6ctl`: what dhcp4o6d does on each link, and why. It uses the public D-Bus interface and nothing else.
+
+#![allow(unreachable_pub, reason = "nothing is reachable from outside a binary")]
+
+mod args;
+mod clock;
+mod control;
+mod counters;
+mod explain;
+mod failure;
+mod monitor;
+mod output;
+mod service;
+mod show;
+mod status;
+mod table;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use control::Request;
+use failure::Failure;
+use output::Output;
+use service::Service;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments, &output)),
+        Err(error) => Err(Failure::Failed(format!("no runtime: {error}"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.complain(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let service = Service::connect(&arguments.bus).await?;
+    let namespace = arguments.namespace.as_deref();
+    match arguments.command.as_ref().unwrap_or(&Command::Status) {
+        Command::Status => status::run(&service, namespace, output).await,
+        Command::Show(of) => show::run(&service, &of.link, namespace, output).await,
+        Command::Explain(of) => explain::run(&service, &of.link, namespace, output).await,
+        Command::Monitor(of) => monitor::run(&service, of.link.as_deref(), namespace, output).await,
+        Command::Counters(of) => counters::run(&service, of.link.as_deref(), namespace, of.all, output).await,
+        Command::Renew(of) => control::run(&service, Request::Renew, of, namespace, output).await,
+        Command::Rebind(of) => control::run(&service, Request::Rebind, of, namespace, output).await,
+        Command::Release(of) => control::run(&service, Request::Release, of, namespace, output).await,
+        Command::Restart(of) => control::run(&service, Request::Restart, of, namespace, output).await,
+        Command::Up(of) => control::run(&service, Request::Up, of, namespace, output).await,
+        Command::Down(of) => control::run(&service, Request::Down, of, namespace, output).await,
+    }
+}

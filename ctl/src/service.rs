@@ -1,0 +1,185 @@
+//! The service's end of the bus.
+
+use crate::failure::Failure;
+use dhcp4o6_dbus::{
+    BUS_NAME, BusAddress, CLIENT1, DHCP6_STAGE1, LINK1, Link1Proxy, LinkSummary, Manager1Proxy, STATISTICS1,
+    to_json,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Map, Value};
+use zbus::fdo::PropertiesProxy;
+use zbus::names::InterfaceName;
+use zbus::proxy::CacheProperties;
+use zbus::{Connection, OwnedObjectPath};
+
+/// Calls under way at once: what the service allows one caller.
+const AT_ONCE: usize = 8;
+
+/// A connection to the service.
+pub struct Service {
+    /// The connection.
+    pub connection: Connection,
+    /// `Manager1`.
+    pub manager: Manager1Proxy<'static>,
+}
+
+/// A link found on the bus.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its object.
+    pub path: OwnedObjectPath,
+    /// Its name.
+    pub name: String,
+    /// Its namespace; empty is the service's own.
+    pub namespace: String,
+}
+
+impl Found {
+    /// How people call it.
+    pub fn title(&self) -> String {
+        title(&self.name, &self.namespace)
+    }
+}
+
+impl From<LinkSummary> for Found {
+    fn from(summary: LinkSummary) -> Self {
+        Self { path: summary.path, name: summary.name, namespace: summary.namespace }
+    }
+}
+
+/// How people call a link.
+pub fn title(name: &str, namespace: &str) -> String {
+    if namespace.is_empty() { name.to_owned() } else { format!("{name} in {namespace}") }
+}
+
+impl Service {
+    /// Connects. Whether the service runs shows with the first call.
+    ///
+    /// # Errors
+    /// When there is no bus.
+    pub async fn connect(bus: &BusAddress) -> Result<Self, Failure> {
+        let no_bus = |error: zbus::Error| Failure::NoService(format!("no bus ({bus}): {error}"));
+        let connection = bus.connection().map_err(no_bus)?.build().await.map_err(no_bus)?;
+        let manager =
+            Manager1Proxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
+        Ok(Self { connection, manager })
+    }
+
+    /// Every link, of one namespace if one is given; by namespace and name.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    pub async fn links(&self, namespace: Option<&str>) -> Result<Vec<Found>, Failure> {
+        let mut links: Vec<Found> = self.manager.list_links().await?.into_iter().map(Found::from).collect();
+        links.retain(|link| namespace.is_none_or(|namespace| namespace == link.namespace));
+        links.sort_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
+        Ok(links)
+    }
+
+    /// The link of this name.
+    ///
+    /// # Errors
+    /// When there is none, or several, or the service does not answer.
+    pub async fn link(&self, name: &str, namespace: Option<&str>) -> Result<Found, Failure> {
+        match self.manager.get_link_by_name(name, namespace.unwrap_or_default()).await {
+            Ok(path) => {
+                let namespace = self.proxy(&path).await?.namespace().await?;
+                Ok(Found { path, name: name.to_owned(), namespace })
+            }
+            Err(dhcp4o6_dbus::Error::NoSuchLink(text)) => {
+                Err(self.why_missing(name, namespace).await.unwrap_or_else(|| {
+                    Failure::NoSuchLink(format!("{text}; `dhcp4o6ctl status` lists those that are"))
+                }))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the service says of a configured link that is not there.
+    async fn why_missing(&self, name: &str, namespace: Option<&str>) -> Option<Failure> {
+        let missing = self.manager.missing().await.ok()?;
+        let link = missing.iter().find(|link| {
+            link.matches == name && namespace.is_none_or(|namespace| namespace == link.namespace)
+        })?;
+        let name = title(name, &link.namespace);
+        Some(Failure::NoSuchLink(format!("{name} is configured but not there: {}", link.reason)))
+    }
+
+    /// `Link1` of an object.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn proxy(&self, path: &OwnedObjectPath) -> Result<Link1Proxy<'static>, Failure> {
+        let proxy = Link1Proxy::builder(&self.connection).path(path.clone());
+        Ok(proxy.cache_properties(CacheProperties::No).build().await?)
+    }
+
+    /// The properties of one interface.
+    ///
+    /// # Errors
+    /// When the object is gone or the service does not answer.
+    pub async fn properties(
+        &self,
+        path: &str,
+        interface: &'static str,
+    ) -> Result<Map<String, Value>, Failure> {
+        let proxy = PropertiesProxy::builder(&self.connection).destination(BUS_NAME).path(path.to_owned());
+        let interface = InterfaceName::from_static_str(interface)?;
+        let all = proxy.cache_properties(CacheProperties::No).build().await?.get_all(interface).await?;
+        Ok(all.into_iter().map(|(name, value)| (name, to_json(&value))).collect())
+    }
+
+    /// Every property of a link: an object per interface.
+    ///
+    /// # Errors
+    /// As [`Service::properties`].
+    pub async fn everything(&self, link: &Found) -> Result<Value, Failure> {
+        let mut all = Map::new();
+        all.insert("Path".into(), link.path.as_str().into());
+        for interface in [LINK1, DHCP6_STAGE1, CLIENT1, STATISTICS1] {
+            let properties = self.properties(&link.path, interface).await?;
+            all.insert(interface.into(), Value::Object(properties));
+        }
+        Ok(Value::Object(all))
+    }
+
+    /// [`Service::everything`] of every one of `links` that is still there, in their order.
+    ///
+    /// # Errors
+    /// As [`Service::properties`], except for links that went away meanwhile.
+    pub async fn everything_of(&self, links: &[Found]) -> Result<Vec<(Found, Value)>, Failure> {
+        let each = |link: Found| async move {
+            match self.everything(&link).await {
+                Ok(all) => Ok(Some((link, all))),
+                Err(Failure::NoSuchLink(_)) => Ok(None),
+                Err(failure) => Err(failure),
+            }
+        };
+        let all = stream::iter(links.iter().cloned()).map(each).buffered(AT_ONCE);
+        all.try_filter_map(|found| async move { Ok(found) }).try_collect().await
+    }
+}
+
+/// Text at a path of keys; empty if it is not there.
+pub fn text<'a>(value: &'a Value, keys: &[&str]) -> &'a str {
+    at(value, keys).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A number at a path of keys; 0 if it is not there.
+pub fn number(value: &Value, keys: &[&str]) -> u64 {
+    at(value, keys).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// A list at a path of keys; empty if it is not there.
+pub fn list<'a>(value: &'a Value, keys: &[&str]) -> &'a [Value] {
+    at(value, keys).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The texts of a list at a path of keys, joined.
+pub fn joined(value: &Value, keys: &[&str]) -> String {
+    list(value, keys).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn at<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
+    keys.iter().try_fold(value, |value, key| value.get(key))
+}

@@ -1,0 +1,104 @@
+//! `status`: a table of links.
+
+use crate::clock;
+use crate::failure::Failure;
+use crate::output::{Mood, Output};
+use crate::service::{Found, Service, number, text};
+use crate::table::{Cell, lines};
+use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, Missing};
+use serde_json::{Value, json};
+
+/// Prints the table.
+pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) -> Result<(), Failure> {
+    let links = service.links(namespace).await?;
+    let links = service.everything_of(&links).await?;
+    let mut missing = service.manager.missing().await?;
+    missing.retain(|link| namespace.is_none_or(|namespace| namespace == link.namespace));
+    let storage = service.manager.storage().await?;
+    let mistakes = service.manager.configuration_errors().await?;
+    if output.json {
+        return output.document(&json!({
+            "links": links.iter().map(|(link, all)| summary(link, all)).collect::<Vec<_>>(),
+            "missing": missing.iter().map(|link| json!({
+                "match": link.matches, "namespace": link.namespace, "reason": link.reason,
+            })).collect::<Vec<_>>(),
+            "storage": storage,
+            "configuration-errors": mistakes,
+        }));
+    }
+    if links.is_empty() && missing.is_empty() {
+        output.line("No link is configured. See dhcp4o6.toml(5).")?;
+    } else {
+        for line in lines(*output, &rows(&links, &missing)) {
+            output.line(&line)?;
+        }
+    }
+    if storage == "degraded" {
+        output.line(&output.paint(Mood::Bad, "Leases do not reach the disk; see the log."))?;
+    }
+    if !mistakes.is_empty() {
+        output.line(
+            &output.paint(Mood::Bad, "The last reload failed; the configuration before it is in force:"),
+        )?;
+        for mistake in &mistakes {
+            output.line(&format!("  {}", output.paint(Mood::Plain, mistake)))?;
+        }
+    }
+    Ok(())
+}
+
+fn rows(links: &[(Found, Value)], missing: &[Missing]) -> Vec<Vec<Cell>> {
+    let now = clock::now();
+    let head = ["LINK", "NAMESPACE", "STATE", "IPV4", "LEASE LEFT", "DHCPV6", "PERMIT", "SINCE"];
+    let mut rows = vec![head.iter().map(|title| Cell::new(*title, Mood::Strong)).collect::<Vec<_>>()];
+    for (link, all) in links {
+        let state = text(all, &[LINK1, "State"]);
+        let left = number(all, &[LINK1, "Ip4Config", "valid-until"]);
+        rows.push(vec![
+            Cell::new(&link.name, Mood::Strong),
+            Cell::plain(&link.namespace),
+            Cell::new(state, Mood::of_state(state)),
+            Cell::plain(ipv4(all).unwrap_or_default()),
+            Cell::plain(clock::left(left, now)),
+            Cell::plain(dhcp6(all)),
+            Cell::plain(text(all, &[CLIENT1, "Permit", "state"])),
+            Cell::plain(clock::ago(number(all, &[LINK1, "Since"]), now)),
+        ]);
+    }
+    for link in missing {
+        rows.push(vec![
+            Cell::new(&link.matches, Mood::Strong),
+            Cell::plain(&link.namespace),
+            Cell::new("missing", Mood::of_state("missing")),
+            Cell::new(&link.reason, Mood::Faint),
+        ]);
+    }
+    rows
+}
+
+fn ipv4(all: &Value) -> Option<String> {
+    let address = text(all, &[LINK1, "Ip4Config", "address"]);
+    let prefix = number(all, &[LINK1, "Ip4Config", "prefix"]);
+    (!address.is_empty()).then(|| format!("{address}/{prefix}"))
+}
+
+fn dhcp6(all: &Value) -> String {
+    let (state, mode) = (text(all, &[DHCP6_STAGE1, "State"]), text(all, &[DHCP6_STAGE1, "Mode"]));
+    if mode.is_empty() { state.to_owned() } else { format!("{state} ({mode})") }
+}
+
+fn summary(link: &Found, all: &Value) -> Value {
+    json!({
+        "name": link.name,
+        "namespace": link.namespace,
+        "path": link.path.as_str(),
+        "state": text(all, &[LINK1, "State"]),
+        "reason": text(all, &[LINK1, "Reason"]),
+        "since": number(all, &[LINK1, "Since"]),
+        "ipv4": ipv4(all),
+        "valid-until": number(all, &[LINK1, "Ip4Config", "valid-until"]),
+        "dhcp6": { "state": text(all, &[DHCP6_STAGE1, "State"]), "mode": text(all, &[DHCP6_STAGE1, "Mode"]) },
+        "permit": text(all, &[CLIENT1, "Permit", "state"]),
+        "now": clock::now(),
+    })
+}
