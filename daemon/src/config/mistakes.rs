@@ -15,7 +15,7 @@ pub struct Place {
     pub source: String,
     /// From 1; 0 when the source has no lines.
     pub line: usize,
-    /// From 1, in characters.
+    /// From 1, in octets.
     pub column: usize,
 }
 

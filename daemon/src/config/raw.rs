@@ -161,7 +161,7 @@ fn variable(name: &OsString, value: OsString, mistakes: &mut Mistakes) -> Option
         mistakes.at(Place::whole(source), format!("goes deeper than {MAX_DEPTH} tables"));
         return None;
     }
-    let reading = Reading { source: &source, line_starts: Vec::new(), text: "" };
+    let reading = Reading { source: &source, line_starts: Vec::new() };
     let value = match DeValue::parse(&value) {
         Ok(parsed) => reading.value(&parsed, 0..0, keys.len(), mistakes),
         Err(_) => Value::new(Some(&source), ValueKind::String(value)),
@@ -177,22 +177,20 @@ fn variable(name: &OsString, value: OsString, mistakes: &mut Mistakes) -> Option
 /// Turns what `toml` read into values that know their place.
 struct Reading<'a> {
     source: &'a str,
-    text: &'a str,
     /// Offsets at which lines begin; empty for sources without lines.
     line_starts: Vec<usize>,
 }
 
 impl<'a> Reading<'a> {
-    fn new(source: &'a str, text: &'a str) -> Self {
+    fn new(source: &'a str, text: &str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
-        Self { source, text, line_starts: std::iter::once(0).chain(after_breaks).collect() }
+        Self { source, line_starts: std::iter::once(0).chain(after_breaks).collect() }
     }
 
     fn place(&self, offset: usize) -> Place {
         let line = self.line_starts.partition_point(|start| *start <= offset);
-        let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index));
-        let before = start.and_then(|start| self.text.get(*start..offset)).unwrap_or_default();
-        Place { source: self.source.to_owned(), line, column: before.chars().count() + 1 }
+        let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).unwrap_or(&0);
+        Place { source: self.source.to_owned(), line, column: offset.saturating_sub(*start) + 1 }
     }
 
     /// `depth` counts the tables and lists around it. A value of a table counts as written where its key is.
