@@ -89,4 +89,5 @@ bench:
 	@tests/needs build lab
 	@echo '==> building (release)'
 	@$(CARGO) build --quiet --locked --release -p dhcp4o6d -p dhcp4o6-bench
+	@bench/build-isc
 	@tests/in-lab '$(TARGET)/release/dhcp4o6-bench'

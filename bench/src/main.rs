@@ -1,2 +1,52 @@
-//! Placeholder.
-fn main() {}
+//! Measures `dhcp4o6d` in network namespaces of its own, beside the kernel's floor and, where it is there, beside the
+//! ISC client. `make bench` builds and runs it; the table goes to standard output, JSON to `target/bench.json`.
+//!
+//! Figures are wall time on whatever machine this runs; those that are compared were taken in the same run.
+
+mod acquire;
+mod crowd;
+mod footprint;
+mod isc;
+mod report;
+mod service;
+mod wire;
+
+use report::Report;
+use std::path::PathBuf;
+
+fn main() -> std::io::Result<()> {
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    if only.iter().any(|name| name.starts_with('-')) {
+        println!("dhcp4o6-bench [footprint] [acquire] [crowd] [isc]: all of them, or those named");
+        return Ok(());
+    }
+    let wanted = |name: &str| only.is_empty() || only.iter().any(|part| part == name);
+    let mut progress = |text: &str| println!("==> {text}");
+    let mut report = Report { machine: machine(), ..Report::default() };
+    if wanted("footprint") {
+        report.rows.extend(footprint::measure(&mut progress));
+    }
+    if wanted("acquire") {
+        report.rows.extend(acquire::measure(&mut progress));
+    }
+    if wanted("crowd") {
+        report.rows.extend(crowd::measure(&mut progress));
+    }
+    if wanted("isc") {
+        match isc::measure(&mut progress) {
+            Ok(rows) => report.rows.extend(rows),
+            Err(why) => report.left_out.push(why),
+        }
+    }
+    report.print();
+    let path = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    report.write(&path.join("bench.json"))?;
+    println!("\nwritten to {}", path.join("bench.json").display());
+    Ok(())
+}
+
+fn machine() -> String {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("Linux {}, {processors} processors", release.trim())
+}

@@ -46,6 +46,8 @@ pub struct KeaSettings {
     pub lifetime4: (u32, u32, u32),
     /// Last octets of the first and last address of the pool in 192.0.2.0/24.
     pub pool4: (u8, u8),
+    /// Serves all of this network instead of 192.0.2.0/24, without its first and last ten addresses.
+    pub network4: Option<(Ipv4Addr, u8)>,
     /// NAK for addresses it knows nothing of.
     pub authoritative: bool,
     /// Classless routes (option 121): network, length and router.
@@ -73,6 +75,7 @@ impl Default for KeaSettings {
             unicast: None,
             lifetime4: (600, 300, 525),
             pool4: (100, 199),
+            network4: None,
             authoritative: false,
             routes: vec![
                 (Ipv4Addr::new(198, 51, 100, 0), 24, Ipv4Addr::new(192, 0, 2, 1)),
@@ -131,7 +134,7 @@ impl KeaSettings {
 
     fn dhcp4(&self, dir: &Path) -> Value {
         let (lifetime, renew, rebind) = self.lifetime4;
-        let (first, last) = self.pool4;
+        let (subnet, pool) = self.subnet4();
         let routes: String = self.routes.iter().map(|route| route_octets(*route)).collect();
         let mut options = self.more4.clone();
         options.extend([
@@ -152,13 +155,23 @@ impl KeaSettings {
             "valid-lifetime": lifetime, "renew-timer": renew, "rebind-timer": rebind,
             "authoritative": self.authoritative,
             "subnet4": [{
-                "id": 1, "subnet": "192.0.2.0/24",
-                "pools": [{ "pool": format!("192.0.2.{first}-192.0.2.{last}") }],
+                "id": 1, "subnet": subnet, "pools": [{ "pool": pool }],
                 "4o6-subnet": self.sources, "4o6-interface": self.interface,
                 "option-data": options,
             }],
             "loggers": [logger("kea-dhcp4")],
         } })
+    }
+
+    /// The IPv4 network and its pool, as Kea words them.
+    fn subnet4(&self) -> (String, String) {
+        let Some((network, length)) = self.network4 else {
+            let (first, last) = self.pool4;
+            return ("192.0.2.0/24".to_owned(), format!("192.0.2.{first}-192.0.2.{last}"));
+        };
+        let first = u32::from(network) + 10;
+        let last = u32::from(network) + (u32::MAX >> length) - 10;
+        (format!("{network}/{length}"), format!("{}-{}", Ipv4Addr::from(first), Ipv4Addr::from(last)))
     }
 }
 

@@ -6,7 +6,7 @@ use nix::sys::socket::{
     sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,15 @@ const RTMGRP_LINK: u32 = 0x1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
 const RTMGRP_IPV4_ROUTE: u32 = 0x40;
 const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+const RTM_NEWLINK: u16 = 16;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
+const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+const IFA_F_TENTATIVE: u8 = 0x40;
+const IFF_LOWER_UP: u32 = 0x1_0000;
 const RTA_DST: u16 = 1;
 const RT_TABLE_LOCAL: u8 = 255;
 const RTN_UNICAST: u8 = 1;
@@ -35,7 +39,11 @@ pub enum Change {
     Route(String),
     /// An IPv4 route was removed.
     RouteGone(String),
-    /// Links, IPv6 addresses.
+    /// A link-local address can be used: duplicate address detection is over.
+    LinkLocal(Ipv6Addr),
+    /// A link can send (again).
+    Carrier,
+    /// Anything else.
     Other,
 }
 
@@ -78,6 +86,11 @@ impl Watch {
         }
     }
 
+    /// Waits until the kernel does something, for at most `limit`.
+    pub fn wait(&mut self, limit: Duration) {
+        self.read(limit);
+    }
+
     /// Everything the kernel did since the watch was opened, and when.
     pub fn changes(&mut self) -> &[(Instant, Change)] {
         while self.read(Duration::from_millis(1)) {}
@@ -102,32 +115,42 @@ impl Watch {
 /// One message with its header (`nlmsghdr`) as a change.
 fn change(message: &[u8]) -> Change {
     let is_ipv4 = message.get(16).is_some_and(|family| i32::from(*family) == 2);
+    let running = || u32_at(message, 24).is_some_and(|flags| flags & IFF_LOWER_UP != 0);
     match u16_at(message, 4) {
         Some(RTM_NEWADDR) if is_ipv4 => local_address(message).map_or(Change::Other, Change::Address),
         Some(RTM_DELADDR) if is_ipv4 => local_address(message).map_or(Change::Other, Change::AddressGone),
         Some(RTM_NEWROUTE) if is_ipv4 => network(message).map_or(Change::Other, Change::Route),
         Some(RTM_DELROUTE) if is_ipv4 => network(message).map_or(Change::Other, Change::RouteGone),
+        Some(RTM_NEWADDR) => usable_link_local(message).map_or(Change::Other, Change::LinkLocal),
+        Some(RTM_NEWLINK) if running() => Change::Carrier,
         _ => Change::Other,
     }
 }
 
 /// IFA_LOCAL of an address message: `nlmsghdr` (16), `ifaddrmsg` (8), attributes.
 fn local_address(message: &[u8]) -> Option<Ipv4Addr> {
-    attribute(message.get(24..)?, IFA_LOCAL)
+    attribute(message.get(24..)?, IFA_LOCAL).map(Ipv4Addr::from)
+}
+
+/// IFA_ADDRESS of an IPv6 address message, if it is link-local and not tentative.
+fn usable_link_local(message: &[u8]) -> Option<Ipv6Addr> {
+    let tentative = message.get(18)? & IFA_F_TENTATIVE != 0;
+    let address = Ipv6Addr::from(attribute::<16>(message.get(24..)?, IFA_ADDRESS)?);
+    (address.is_unicast_link_local() && !tentative).then_some(address)
 }
 
 /// Network of a unicast route of any table but the kernel's own: `nlmsghdr` (16), `rtmsg` (12), attributes.
 fn network(message: &[u8]) -> Option<String> {
     let (length, table, kind) = (*message.get(17)?, *message.get(20)?, *message.get(23)?);
-    let network = attribute(message.get(28..)?, RTA_DST).unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let network = Ipv4Addr::from(attribute(message.get(28..)?, RTA_DST).unwrap_or([0; 4]));
     (table != RT_TABLE_LOCAL && kind == RTN_UNICAST).then(|| format!("{network}/{length}"))
 }
 
-/// The value of an attribute that is an IPv4 address.
-fn attribute(mut rest: &[u8], wanted: u16) -> Option<Ipv4Addr> {
+/// The first octets of an attribute.
+fn attribute<const N: usize>(mut rest: &[u8], wanted: u16) -> Option<[u8; N]> {
     while let Some((attribute, tail)) = split(rest, usize::from(u16_at(rest, 0)?)) {
         if u16_at(attribute, 2) == Some(wanted) {
-            return Some(Ipv4Addr::from(<[u8; 4]>::try_from(attribute.get(4..8)?).ok()?));
+            return attribute.get(4..)?.first_chunk().copied();
         }
         rest = tail;
     }

@@ -1,0 +1,128 @@
+//! What was measured, as a table for people and as JSON for programs.
+
+use serde::Serialize;
+use std::path::Path;
+
+/// One figure and what it is measured against.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    /// What was measured.
+    pub(crate) name: String,
+    /// The figure.
+    pub(crate) value: f64,
+    /// What it counts.
+    pub(crate) unit: &'static str,
+    /// What it should be at most, if there is a target.
+    pub(crate) at_most: Option<f64>,
+    /// How it came about: number of runs, spread, what it includes.
+    pub(crate) how: String,
+}
+
+impl Row {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        value: f64,
+        unit: &'static str,
+        how: impl Into<String>,
+    ) -> Self {
+        Self { name: name.into(), value, unit, at_most: None, how: how.into() }
+    }
+
+    /// With a target.
+    pub(crate) fn at_most(self, limit: f64) -> Self {
+        Self { at_most: Some(limit), ..self }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.at_most {
+            None => "",
+            Some(limit) if self.value <= limit => "met",
+            Some(_) => "MISSED",
+        }
+    }
+}
+
+/// Everything measured in one run, and what could not be.
+#[derive(Default, Serialize)]
+pub(crate) struct Report {
+    /// The machine it ran on.
+    pub(crate) machine: String,
+    /// In order.
+    pub(crate) rows: Vec<Row>,
+    /// What was left out, and why.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl Report {
+    /// The table on standard output.
+    pub(crate) fn print(&self) {
+        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        println!("\n{:width$}  {:>12}  {:>12}  {:6}  how", "what", "figure", "at most", "");
+        for row in &self.rows {
+            let limit = row.at_most.map_or(String::new(), |limit| figure(limit, row.unit));
+            let value = figure(row.value, row.unit);
+            println!("{:width$}  {value:>12}  {limit:>12}  {:6}  {}", row.name, row.verdict(), row.how);
+        }
+        for what in &self.left_out {
+            println!("left out: {what}");
+        }
+    }
+
+    /// The same as JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        std::fs::write(path, text + "\n")
+    }
+}
+
+fn figure(value: f64, unit: &str) -> String {
+    match unit {
+        "" => format!("{value:.2}"),
+        "ms" if value < 10.0 => format!("{value:.2} ms"),
+        _ if value.fract() == 0.0 => format!("{value} {unit}"),
+        _ => format!("{value:.1} {unit}"),
+    }
+}
+
+/// The middle of several figures; of an even number, the mean of the two in the middle.
+pub(crate) fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+/// Number of runs, smallest and largest, for [`Row::how`].
+pub(crate) fn spread(figures: &[f64]) -> String {
+    let low = figures.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("median of {}, {low:.2} to {high:.2}", figures.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_does_not_depend_on_order() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn a_figure_above_its_limit_is_missed() {
+        assert_eq!(Row::new("a", 1.0, "ms", "").at_most(1.0).verdict(), "met");
+        assert_eq!(Row::new("a", 1.1, "ms", "").at_most(1.0).verdict(), "MISSED");
+    }
+}

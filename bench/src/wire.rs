@@ -1,0 +1,88 @@
+//! DHCPv6 on a namespace's links, with the kernel's own time for each frame.
+
+use dhcp4o6_protocol::wire::v6::MessageType;
+use dhcp4o6_tests::Namespace;
+use nix::cmsg_space;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
+    socket, sockopt,
+};
+use nix::sys::time::{TimeSpec, TimeValLike};
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// Ethernet, IPv6 and UDP headers before the DHCPv6 message.
+const HEADERS: usize = 14 + 40 + 8;
+const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+const UDP: u8 = 17;
+
+/// One DHCPv6 message on the wire.
+pub(crate) struct Frame {
+    /// Kernel's time, milliseconds.
+    at: f64,
+    kind: MessageType,
+}
+
+/// A packet socket that collects frames in the kernel until they are read.
+pub(crate) struct Tap(OwnedFd);
+
+impl Tap {
+    pub(crate) fn open(namespace: &Namespace) -> Self {
+        let socket = namespace.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)
+                .expect("a packet socket")
+        });
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("time stamps");
+        Self(socket)
+    }
+
+    /// What was collected since the last call.
+    pub(crate) fn frames(&self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        let mut buffer = [0; 2048];
+        loop {
+            let mut space = cmsg_space!(TimeSpec);
+            let mut iov = [IoSliceMut::new(&mut buffer)];
+            let Ok(received) =
+                recvmsg::<()>(self.0.as_raw_fd(), &mut iov, Some(&mut space), MsgFlags::empty())
+            else {
+                return frames;
+            };
+            let at = received.cmsgs().ok().and_then(|mut cmsgs| {
+                cmsgs.find_map(|cmsg| match cmsg {
+                    ControlMessageOwned::ScmTimestampns(time) => {
+                        Some(time.num_microseconds() as f64 / 1000.0)
+                    }
+                    _ => None,
+                })
+            });
+            let length = received.bytes;
+            let (Some(at), Some(kind)) = (at, dhcp6(buffer.get(..length).unwrap_or_default())) else {
+                continue;
+            };
+            frames.push(Frame { at, kind });
+        }
+    }
+}
+
+fn dhcp6(frame: &[u8]) -> Option<MessageType> {
+    let is_dhcp6 = frame.get(12..14)? == ETHERTYPE_IPV6
+        && *frame.get(20)? == UDP
+        && frame.get(54..58)?.chunks(2).any(|port| matches!(port, [0x02, 0x22 | 0x23]));
+    is_dhcp6.then(|| frame.get(HEADERS).copied().map(MessageType)).flatten()
+}
+
+/// From the first Solicit to the first Request (not a number without them), and from the Reply before the first query
+/// to that query; milliseconds.
+pub(crate) fn first_query_after_reply(frames: &[Frame]) -> (f64, f64) {
+    let first = |kind| frames.iter().find(|frame| frame.kind == kind).map(|frame| frame.at);
+    let wait = match (first(MessageType::SOLICIT), first(MessageType::REQUEST)) {
+        (Some(solicit), Some(request)) => request - solicit,
+        _ => f64::NAN,
+    };
+    let query = first(MessageType::DHCPV4_QUERY).unwrap_or(f64::NAN);
+    let before = |frame: &&Frame| frame.kind == MessageType::REPLY && frame.at <= query;
+    let reply = frames.iter().rfind(before).map_or(f64::NAN, |frame| frame.at);
+    (wait, query - reply)
+}
