@@ -15,7 +15,7 @@ pub mod monitor;
 pub mod netns;
 pub mod picture;
 pub mod plan;
-mod ready;
+pub mod ready;
 pub mod request;
 mod socket;
 

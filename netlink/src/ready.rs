@@ -10,6 +10,9 @@ use tokio::io::unix::AsyncFd;
     deprecated,
     reason = "the replacement is unsafe, for descriptors that their type does not own; what is AsFd does"
 )]
-pub(crate) fn watch<T: AsFd + AsRawFd>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+///
+/// # Errors
+/// When there is no runtime, or it cannot wait for such a descriptor.
+pub fn watch<T: AsFd + AsRawFd>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(owner, interest)
 }
