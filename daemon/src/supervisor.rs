@@ -1,0 +1,349 @@
+//! Which tasks should exist: one for each link that the configuration names and the kernel has. The supervisor
+//! watches the namespaces, starts, informs and ends the tasks, and answers the bus. It decides nothing of DHCP.
+//!
+//! Here is what it waits for; [`links`] has what it does to tasks, [`requests`] what the bus asks.
+
+mod links;
+mod requests;
+
+use crate::args::Options;
+use crate::clock::{Suspends, now};
+use crate::config::{Config, LinkConfig, TargetConfig};
+use crate::control::{LinkId, LogHandle, ServiceRequest, ServiceStatus};
+use crate::namespace::Namespace;
+use crate::roster::{Interface, Namespaces};
+use crate::systemd;
+use crate::task::{Ending, Shared};
+use dhcp4o6_netlink::monitor::Changes;
+use dhcp4o6_netlink::netns::{Netns, NetnsWatch};
+use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::time::{Instant, earliest};
+use links::{Rest, Running};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+
+const NETLINK_FAILED: &str = "netlink-failed";
+
+/// Why the service cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// A thing of the process as a whole cannot be had.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// There is something wrong with the program.
+    #[error("link tasks panicked {0} times within a minute")]
+    Panics(usize),
+    /// A second signal came while the links were stopping.
+    #[error("stopped before the links were")]
+    Forced,
+}
+
+/// Names what failed.
+///
+/// # Errors
+/// When it did.
+pub fn cannot<T>(what: &'static str, result: io::Result<T>) -> Result<T, Fatal> {
+    result.map_err(|source| Fatal::System { what, source })
+}
+
+/// The service's ends of the channels to the bus.
+pub struct BusChannels {
+    /// What the bus asks.
+    pub requests: mpsc::Receiver<ServiceRequest>,
+    /// What the service as a whole shows.
+    pub service: watch::Sender<ServiceStatus>,
+}
+
+/// The tasks and why they exist.
+pub struct Supervisor {
+    options: Options,
+    log: LogHandle,
+    shared: Rc<Shared>,
+    bus: BusChannels,
+    /// As it was read last.
+    loaded: Config,
+    /// By the bus, until the service ends.
+    added: Vec<LinkConfig>,
+    /// By the bus, until the next reload: what they match.
+    removed: BTreeSet<String>,
+    /// All of it together.
+    config: Rc<Config>,
+    duid: Option<Duid>,
+    namespaces: Namespaces,
+    closed: BTreeMap<Option<String>, Closed>,
+    links: BTreeMap<LinkId, Running>,
+    /// Which link gives an interface its IPv4.
+    claims: BTreeMap<Interface, LinkId>,
+    /// Whether what is missing may be other than shown.
+    unshown: bool,
+    resting: BTreeMap<LinkId, Rest>,
+    panics: VecDeque<Instant>,
+    tasks: JoinSet<()>,
+    /// Times the machine was asleep.
+    resumed: u64,
+    /// Links with IPv4 and links, as the service manager knows them.
+    counted: (usize, usize),
+}
+
+/// A configured namespace that is not open.
+struct Closed {
+    reason: &'static str,
+    /// When to try again; whoever makes a namespace is heard.
+    rest: Option<Rest>,
+}
+
+/// What wakes the supervisor.
+enum Event {
+    Kernel(Vec<(Option<String>, io::Result<Changes>)>),
+    Namespaces(io::Result<()>),
+    TaskEnded(Result<(Id, ()), JoinError>),
+    Request(ServiceRequest),
+    Hangup,
+    Stop,
+    Time,
+    Shared,
+    Resumed(io::Result<()>),
+    Watchdog,
+}
+
+impl Supervisor {
+    /// A supervisor of nothing yet.
+    pub fn new(
+        options: Options,
+        log: LogHandle,
+        config: Config,
+        shared: Rc<Shared>,
+        bus: BusChannels,
+    ) -> Self {
+        Self {
+            options,
+            log,
+            shared,
+            bus,
+            config: Rc::new(config.clone()),
+            loaded: config,
+            added: Vec::new(),
+            removed: BTreeSet::new(),
+            duid: None,
+            namespaces: Namespaces::new(),
+            closed: BTreeMap::new(),
+            links: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            unshown: true,
+            resting: BTreeMap::new(),
+            panics: VecDeque::new(),
+            tasks: JoinSet::new(),
+            resumed: 0,
+            counted: (0, 0),
+        }
+    }
+
+    /// Runs the service until a signal ends it.
+    ///
+    /// # Errors
+    /// When it cannot go on.
+    pub async fn run(mut self) -> Result<(), Fatal> {
+        let mut hangup = cannot("catch signals", signal(SignalKind::hangup()))?;
+        let mut terminate = cannot("catch signals", signal(SignalKind::terminate()))?;
+        let mut interrupt = cannot("catch signals", signal(SignalKind::interrupt()))?;
+        let mut watch = cannot("watch network namespaces", NetnsWatch::open())?;
+        let mut suspends = cannot("make a timer", Suspends::watch())?;
+        let mut watchdog = systemd::alive_interval().map(tokio::time::interval);
+        self.show_configuration(Vec::new());
+        self.open_namespaces().await;
+        self.settle_all();
+        self.sweep().await;
+        systemd::ready();
+        loop {
+            self.show();
+            let time = self.next_time();
+            let event = tokio::select! {
+                changes = kernel_changes(&mut self.namespaces) => Event::Kernel(changes),
+                result = watch.changed() => Event::Namespaces(result),
+                Some(ended) = self.tasks.join_next_with_id() => Event::TaskEnded(ended),
+                Some(request) = self.bus.requests.recv() => Event::Request(request),
+                Some(()) = hangup.recv() => Event::Hangup,
+                () = either(&mut terminate, &mut interrupt) => Event::Stop,
+                () = self.shared.clock.reached(time) => Event::Time,
+                () = self.shared.changed.notified() => Event::Shared,
+                result = suspends.resumed() => Event::Resumed(result),
+                () = tick(&mut watchdog) => Event::Watchdog,
+            };
+            match event {
+                Event::Kernel(changes) => self.on_kernel(changes),
+                Event::Namespaces(result) => {
+                    cannot("watch network namespaces", result)?;
+                    self.open_namespaces().await;
+                    self.settle_all();
+                }
+                Event::TaskEnded(ended) => self.on_task_ended(ended)?,
+                Event::Request(request) => self.serve(request).await,
+                Event::Hangup => {
+                    // Mistakes are logged and shown.
+                    let _ = self.reload().await;
+                }
+                Event::Stop => break,
+                Event::Time => self.on_time().await,
+                Event::Shared => {}
+                Event::Resumed(result) => {
+                    cannot("read a timer", result)?;
+                    tracing::info!("the machine was asleep");
+                    self.resumed += 1;
+                    let resumed = self.resumed;
+                    self.order_all(|orders| orders.resumed = resumed);
+                }
+                Event::Watchdog => systemd::alive(),
+            }
+        }
+        self.stop(terminate, interrupt).await
+    }
+
+    /// Ends all tasks in order; a second signal does not wait for them.
+    async fn stop(mut self, mut terminate: Signal, mut interrupt: Signal) -> Result<(), Fatal> {
+        tracing::info!(links = self.links.len(), "stopping");
+        systemd::stopping();
+        self.order_all(|orders| orders.ending = Some(Ending::Shutdown));
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next() => if ended.is_none() { return Ok(()) },
+                () = either(&mut terminate, &mut interrupt) => return Err(Fatal::Forced),
+            }
+        }
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let closed = self.closed.values().filter_map(|closed| closed.rest);
+        let resting =
+            self.resting.iter().filter(|(id, _)| !self.links.contains_key(id)).map(|(_, rest)| *rest);
+        let retry_at = closed.chain(resting).map(|rest| rest.until).min();
+        earliest(retry_at, self.shared.storage.borrow().retry_at())
+    }
+
+    async fn on_time(&mut self) {
+        if self.shared.storage.borrow().retry_at().is_some_and(|at| at <= now()) {
+            self.shared.storage.borrow_mut().retry();
+        }
+        self.open_namespaces().await;
+        self.settle_all();
+    }
+
+    /// Opens the namespaces that the configuration names, and leaves those that are gone or are others now.
+    async fn open_namespaces(&mut self) {
+        let mut needed = BTreeSet::new();
+        for link in &self.config.links {
+            needed.insert(link.namespace.clone());
+            if let TargetConfig::Interface { namespace, .. } = &link.target {
+                needed.insert(namespace.clone());
+            }
+        }
+        self.namespaces.retain(|name, open| needed.contains(name) && is_still(name, open));
+        self.closed.retain(|name, _| needed.contains(name));
+        for name in needed {
+            if self.namespaces.contains_key(&name) {
+                continue;
+            }
+            match Namespace::open(name.as_deref()).await {
+                Ok(namespace) => {
+                    tracing::debug!(netns = name, "namespace open");
+                    self.closed.remove(&name);
+                    self.unshown = true;
+                    self.namespaces.insert(name, namespace);
+                }
+                Err(error) => self.close(name, &error),
+            }
+        }
+    }
+
+    fn close(&mut self, name: Option<String>, error: &io::Error) {
+        self.namespaces.remove(&name);
+        let reason = match error.kind() {
+            io::ErrorKind::NotFound => "no-such-namespace",
+            io::ErrorKind::PermissionDenied => "netns-forbidden",
+            _ => NETLINK_FAILED,
+        };
+        let before = self.closed.get(&name);
+        if before.is_none_or(|before| before.reason != reason) {
+            tracing::warn!(netns = name, reason, %error, "namespace not open");
+        }
+        let rest = Rest::after(before.and_then(|before| before.rest));
+        let rest = (error.kind() != io::ErrorKind::NotFound).then_some(rest);
+        self.closed.insert(name, Closed { reason, rest });
+        self.unshown = true;
+    }
+
+    fn on_kernel(&mut self, changes: Vec<(Option<String>, io::Result<Changes>)>) {
+        for (name, result) in changes {
+            match result {
+                Ok(changes) => self.on_changes(&name, &changes),
+                Err(error) => self.close(name, &error),
+            }
+        }
+    }
+
+    fn on_changes(&mut self, name: &Option<String>, changes: &Changes) {
+        // Links of this and other namespaces may have their targets here.
+        let config = Rc::clone(&self.config);
+        let targeting = config.links.iter().filter(|link| match &link.target {
+            TargetConfig::Link => false,
+            TargetConfig::Interface { namespace, .. } => namespace == name,
+        });
+        let concerned: BTreeSet<_> = targeting.map(|link| &link.namespace).collect();
+        if changes.surroundings || concerned.contains(name) {
+            self.settle(name, None);
+        } else {
+            self.settle(name, Some(&changes.links));
+        }
+        for other in concerned.into_iter().filter(|other| *other != name) {
+            self.settle(other, None);
+        }
+    }
+}
+
+/// The name may be another namespace's by now.
+fn is_still(name: &Option<String>, open: &Namespace) -> bool {
+    let Some(name) = name else { return true };
+    match Netns::named(name) {
+        Ok(netns) => netns.inode() == open.access.netns().inode(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// All namespaces in which something changed; none of them is served before the others.
+async fn kernel_changes(namespaces: &mut Namespaces) -> Vec<(Option<String>, io::Result<Changes>)> {
+    let mut waits: Vec<_> =
+        namespaces.iter_mut().map(|(name, open)| (name, Box::pin(open.monitor.changed()))).collect();
+    poll_fn(|cx| {
+        let ready = waits.iter_mut().filter_map(|(name, wait)| match wait.as_mut().poll(cx) {
+            Poll::Ready(result) => Some((name.clone(), result)),
+            Poll::Pending => None,
+        });
+        let ready: Vec<_> = ready.collect();
+        if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
+    })
+    .await
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+async fn tick(interval: &mut Option<tokio::time::Interval>) {
+    match interval {
+        Some(interval) => _ = interval.tick().await,
+        None => std::future::pending().await,
+    }
+}

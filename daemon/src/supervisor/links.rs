@@ -1,0 +1,323 @@
+//! Starting, informing and ending link tasks.
+
+use super::{Fatal, NETLINK_FAILED, Supervisor};
+use crate::clock::now;
+use crate::control::{LinkHandle, LinkId, Notice, Traffic};
+use crate::identity;
+use crate::roster::{self, Entry, Wanted};
+use crate::store::LinkKey;
+use crate::task::{Channels, Ending, Orders, Task};
+use dhcp4o6_netlink::apply::Placement;
+use dhcp4o6_protocol::ids::{Duid, HardwareAddress, Iaid};
+use dhcp4o6_protocol::record::LinkRecord;
+use dhcp4o6_protocol::role::link::Link;
+use dhcp4o6_protocol::status::Status;
+use dhcp4o6_protocol::time::Instant;
+use std::collections::BTreeSet;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{Id, JoinError};
+
+/// Commands that wait for one link; more are told that it is busy.
+const COMMANDS: usize = 8;
+/// So many panics within [`PANIC_WINDOW`] end the process.
+const PANICS: usize = 3;
+const PANIC_WINDOW: Duration = Duration::from_secs(60);
+/// First pause after a failure; doubles up to [`MAX_PAUSE`].
+const PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// A failure this long after the last one is not the same again.
+const FORGET: Duration = Duration::from_secs(600);
+
+/// A link with a task.
+pub(super) struct Running {
+    pub(super) namespace: Option<String>,
+    task: Id,
+    iaid: Iaid,
+    /// Of the configuration.
+    pub(super) entry: Entry,
+    orders: watch::Sender<Orders>,
+    status: watch::Receiver<Arc<Status>>,
+    /// Its record is of no use any more when it ends: the DUID is another.
+    forget: bool,
+}
+
+impl Running {
+    fn end(&self, ending: Ending) {
+        self.orders.send_if_modified(|orders| orders.ending.replace(ending).is_none());
+    }
+
+    fn key(&self) -> LinkKey {
+        self.orders.borrow().key.clone()
+    }
+}
+
+/// A pause after a failure.
+#[derive(Clone, Copy)]
+pub(super) struct Rest {
+    pub(super) until: Instant,
+    pause: Duration,
+}
+
+impl Rest {
+    pub(super) fn after(before: Option<Self>) -> Self {
+        let now = now();
+        let before = before.filter(|rest| now.since(rest.until) < FORGET);
+        let pause = before.map_or(PAUSE, |rest| (rest.pause * 2).min(MAX_PAUSE));
+        Self { until: now + pause, pause }
+    }
+}
+
+impl Supervisor {
+    /// Makes the tasks those that should exist.
+    pub(super) fn settle_all(&mut self) {
+        let open: BTreeSet<u64> = self.namespaces.values().map(|open| open.access.netns().inode()).collect();
+        for (_, link) in self.links.iter().filter(|(id, _)| !open.contains(&id.netns)) {
+            let named = self.config.links.iter().any(|config| config.namespace == link.namespace);
+            match self.closed.get(&link.namespace) {
+                _ if !named => link.end(Ending::Unmanaged),
+                // Not to see it for a while does not mean that it is gone.
+                Some(closed) if closed.reason == NETLINK_FAILED => {}
+                _ => link.end(Ending::Gone),
+            }
+        }
+        let names: Vec<_> = self.namespaces.keys().cloned().collect();
+        names.iter().for_each(|name| self.settle(name, None));
+        self.forget_rests();
+    }
+
+    /// Makes the tasks of one namespace those that should exist, and tells them what is so. Of these links only, when
+    /// they are given.
+    pub(super) fn settle(&mut self, name: &Option<String>, only: Option<&BTreeSet<u32>>) {
+        let Some(namespace) = self.namespaces.get(name) else { return };
+        let inode = namespace.access.netns().inode();
+        let config = Rc::clone(&self.config);
+        let published = |id: LinkId| self.links.get(&id)?.status.borrow().ipv4.clone();
+        let wanted = roster::wanted(&config, name, &self.namespaces, only, published);
+        let ids: BTreeSet<u32> = wanted.iter().map(|wanted| wanted.id.index).collect();
+        let here = LinkId { netns: inode, index: 0 }..=LinkId { netns: inode, index: u32::MAX };
+        for (id, link) in self.links.range(here) {
+            if ids.contains(&id.index) || only.is_some_and(|only| !only.contains(&id.index)) {
+                continue;
+            }
+            let exists = namespace.monitor.link(id.index).is_some();
+            link.end(if exists { Ending::Unmanaged } else { Ending::Gone });
+        }
+        for mut wanted in wanted {
+            self.claim_target(&mut wanted);
+            if self.links.contains_key(&wanted.id) {
+                self.inform(wanted);
+            } else if self.resting.get(&wanted.id).is_none_or(|rest| rest.until <= now()) {
+                self.start(name, wanted);
+            }
+        }
+    }
+
+    /// Changes the orders of every task.
+    pub(super) fn order_all(&self, mut change: impl FnMut(&mut Orders)) {
+        self.links.values().for_each(|link| link.orders.send_modify(&mut change));
+    }
+
+    /// Lets every link begin again without its record.
+    pub(super) fn begin_anew(&mut self) {
+        for link in self.links.values_mut() {
+            link.forget = true;
+            link.end(Ending::Unmanaged);
+        }
+    }
+
+    /// Takes away IPv4 of ours that no link looks after: an earlier process left it, with another configuration.
+    pub(super) async fn sweep(&self) {
+        for open in self.namespaces.values() {
+            let indexes: Vec<u32> = open.monitor.links().map(|link| link.index).collect();
+            for index in indexes {
+                let has_ours = || {
+                    let target = open.monitor.facts(index, Some((&open.monitor, index))).target;
+                    target.is_some_and(|target| !target.ours4.is_empty())
+                };
+                if self.claims.contains_key(&(open.access.netns().inode(), index)) || !has_ours() {
+                    continue;
+                }
+                tracing::info!(
+                    netns = open.access.netns().name(),
+                    index,
+                    "taking away what an earlier process left"
+                );
+                let anywhere = Placement { metric: 0, table: 0 };
+                if let Err(error) = open.access.configure4(index, None, anywhere).await {
+                    tracing::warn!(index, %error, "something of an earlier process stays");
+                }
+            }
+        }
+    }
+
+    /// A task has ended, as ordered or by a panic.
+    pub(super) fn on_task_ended(&mut self, ended: Result<(Id, ()), JoinError>) -> Result<(), Fatal> {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        let Some(id) = self.links.iter().find(|(_, link)| link.task == task).map(|(id, _)| *id) else {
+            return Ok(());
+        };
+        let Some(link) = self.links.remove(&id) else { return Ok(()) };
+        self.claims.retain(|_, claimant| *claimant != id);
+        self.unshown = true;
+        self.tell(Notice::Removed(id));
+        if link.forget {
+            let key = link.key();
+            let record = LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid)));
+            self.shared.storage.borrow_mut().save(&key, record);
+        }
+        if ended.is_err() {
+            self.on_panic(id)?;
+        }
+        self.settle(&link.namespace, None);
+        self.forget_rests();
+        Ok(())
+    }
+
+    fn on_panic(&mut self, id: LinkId) -> Result<(), Fatal> {
+        let now = now();
+        self.panics.retain(|at| now.since(*at) < PANIC_WINDOW);
+        self.panics.push_back(now);
+        if self.panics.len() >= PANICS {
+            return Err(Fatal::Panics(PANICS));
+        }
+        let rest = Rest::after(self.resting.get(&id).copied());
+        tracing::error!(
+            index = id.index,
+            pause = rest.pause.as_secs(),
+            "a link task panicked; it starts again"
+        );
+        self.resting.insert(id, rest);
+        Ok(())
+    }
+
+    /// Interfaces that are gone do not come back under the same index.
+    fn forget_rests(&mut self) {
+        let namespaces = &self.namespaces;
+        self.resting.retain(|id, _| {
+            let open = namespaces.values().find(|open| open.access.netns().inode() == id.netns);
+            open.is_some_and(|open| open.monitor.links().any(|link| link.index == id.index))
+        });
+    }
+
+    /// An interface gets the IPv4 of one link: of the first that claims it, until that ends or claims another.
+    fn claim_target(&mut self, wanted: &mut Wanted<'_>) {
+        let told = self.links.get(&wanted.id).map(|link| roster::interface(&link.orders.borrow().target));
+        let claim = roster::interface(&wanted.target);
+        if let Some(Some(before)) = told
+            && claim != Some(before)
+            && self.claims.get(&before) == Some(&wanted.id)
+        {
+            self.claims.remove(&before);
+        }
+        let Some(claim) = claim else { return };
+        if *self.claims.entry(claim).or_insert(wanted.id) == wanted.id {
+            return;
+        }
+        if told != Some(None) {
+            tracing::warn!(
+                netns = wanted.key.namespace,
+                ifname = wanted.facts.name,
+                "the target has the IPv4 of another link"
+            );
+        }
+        wanted.target.place = None;
+        wanted.facts.target = None;
+    }
+
+    fn inform(&mut self, wanted: Wanted<'_>) {
+        let Some(link) = self.links.get(&wanted.id) else { return };
+        let key = link.key();
+        if key != wanted.key {
+            // The interface has another name now.
+            let fresh = LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid)));
+            self.shared.storage.borrow_mut().hand_over(&key, &wanted.key, fresh);
+        }
+        link.orders.send_if_modified(|orders| {
+            let same = *orders.settings == wanted.config.settings;
+            let told = Orders {
+                facts: wanted.facts,
+                key: wanted.key,
+                settings: if same {
+                    orders.settings.clone()
+                } else {
+                    Rc::new(wanted.config.settings.clone())
+                },
+                target: wanted.target,
+                routes_missing: wanted.routes_missing,
+                resumed: orders.resumed,
+                ending: orders.ending,
+            };
+            let is_news = *orders != told;
+            *orders = told;
+            is_news
+        });
+        if let Some(link) = self.links.get_mut(&wanted.id) {
+            link.entry = roster::entry(wanted.config);
+        }
+    }
+
+    fn start(&mut self, namespace: &Option<String>, wanted: Wanted<'_>) {
+        let Wanted { id, link, config, key, facts, target, routes_missing } = wanted;
+        let chance = self.duid_for(&facts.hardware).and_then(|duid| Ok((duid, identity::seed()?)));
+        let (duid, seed) = match chance {
+            Ok(chance) => chance,
+            Err(error) => {
+                tracing::error!(%error, "no random numbers");
+                let rest = Rest::after(self.resting.get(&id).copied());
+                self.resting.insert(id, rest);
+                return;
+            }
+        };
+        let kept = self.shared.storage.borrow_mut().load(&key);
+        let record = kept.unwrap_or_else(|| LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid))));
+        let iaid = record.iaid;
+        let settings = Rc::new(config.settings.clone());
+        let machine = Link::new(config.settings.clone(), duid, record, seed);
+        let resumed = self.resumed;
+        let orders = Orders { facts, key, settings, target, routes_missing, resumed, ending: None };
+        let (orders, task_orders) = watch::channel(orders);
+        let (commands, requests) = mpsc::channel(COMMANDS);
+        let (task_status, status) = watch::channel(Arc::new(Status::default()));
+        let (task_traffic, traffic) = watch::channel(Traffic::default());
+        let channels = Channels { orders: task_orders, requests, status: task_status, traffic: task_traffic };
+        let task = Task::new(id, namespace.clone(), self.shared.clone(), machine, link, channels);
+        let task = self.tasks.spawn_local(task.run()).id();
+        let running = Running {
+            namespace: namespace.clone(),
+            task,
+            iaid,
+            entry: roster::entry(config),
+            orders,
+            status: status.clone(),
+            forget: false,
+        };
+        self.links.insert(id, running);
+        self.unshown = true;
+        self.tell(Notice::Added(LinkHandle { id, namespace: namespace.clone(), commands, status, traffic }));
+    }
+
+    fn has(&self, iaid: Iaid) -> bool {
+        self.links.values().any(|link| link.iaid == iaid)
+    }
+
+    fn tell(&self, notice: Notice) {
+        // Without a bus nobody listens.
+        let _ = self.shared.notices.send(notice);
+    }
+
+    /// The DUID; the first link that needs it may give its address to it.
+    fn duid_for(&mut self, hardware: &HardwareAddress) -> io::Result<Duid> {
+        if let Some(duid) = &self.duid {
+            return Ok(duid.clone());
+        }
+        let new = identity::duid(&self.config.duid, hardware)?;
+        let duid = self.shared.storage.borrow_mut().duid(|| new);
+        tracing::info!(%duid, "DUID");
+        self.duid = Some(duid.clone());
+        Ok(duid)
+    }
+}
