@@ -125,7 +125,7 @@ fn is_protected(destination: Ipv4Addr, prefix_len: u8, accept: &Accept) -> bool 
 /// address's own prefix is on the link all the same.
 fn placed(route: &Route, address: Ipv4Addr, prefix_len: u8, target: &Target) -> Route4 {
     let gateway = next_hop(route).filter(|_| target.arp);
-    let onlink = gateway.is_some_and(|gateway| prefix_len == 32 || !within(gateway, address, prefix_len));
+    let onlink = gateway.is_some_and(|gateway| !within(gateway, address, prefix_len));
     Route4 { destination: route.destination, prefix_len: route.prefix_len, gateway, onlink }
 }
 

@@ -157,7 +157,7 @@ impl Client4 {
 
     /// Go to RENEWING. False when there is no lease to extend or an exchange is pending already.
     pub fn renew(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) -> bool {
-        let begun = matches!(&self.state, State::Bound(bound) if bound.lease.is_valid(now));
+        let begun = matches!(self.state, State::Bound(_));
         self.step(now, cx, out, |state, step| match state {
             State::Bound(Bound { lease }) => Renewing::enter(lease, step),
             other => other,
@@ -279,7 +279,7 @@ impl Client4 {
         self.state.deadline()
     }
 
-    /// The lease in force: bound, renewing, rebinding, rebooting, or suspended with one.
+    /// The lease in force: bound, renewing, rebinding, rebooting and the check after it, or suspended with one.
     pub fn lease(&self) -> Option<&Lease4> {
         self.state.lease()
     }

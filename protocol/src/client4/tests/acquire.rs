@@ -233,8 +233,11 @@ fn an_ordinary_offer_is_good_enough_v4_23() {
 #[test]
 fn the_lease_counts_from_the_first_request_v4_16() {
     let mut bench = Bench::new();
+    bench.now = at(5.0);
+    bench.start(Start::Verify);
+    bench.wait_until(9.0);
     bench.now = at(10.0);
-    let mut bench = bench.requesting();
+    bench.answer(Answer::offer()).unwrap();
     bench.now = at(13.0);
     bench.answer(Answer::ack()).unwrap();
     assert_eq!(bench.client.lease().unwrap().expires_at, Some(at(3610.0)));
@@ -403,6 +406,25 @@ fn ten_conflicts_slow_down_to_one_a_minute_v4_24() {
         bench.answer(Answer::ack()).unwrap();
     }
     assert_eq!(pauses, [10, 10, 10, 10, 10, 10, 10, 10, 10, 60, 60, 60]);
+}
+
+#[test]
+fn only_a_lease_that_lasts_to_its_renewal_makes_up_for_conflicts_v4_24() {
+    let mut bench = Bench::new();
+    bench.start(Start::Verify);
+    let mut pauses = Vec::new();
+    for round in 0..14 {
+        bench.answer(Answer::offer()).unwrap();
+        bench.answer(Answer::ack()).unwrap();
+        if round == 11 {
+            bench.wait();
+            bench.answer(Answer::ack()).unwrap();
+        }
+        bench.act(|client, now, cx, out| client.conflict(now, cx, out));
+        pauses.push(bench.client.deadline().unwrap().since(bench.now).as_secs());
+        bench.wait();
+    }
+    assert_eq!(pauses, [10, 10, 10, 10, 10, 10, 10, 10, 10, 60, 60, 10, 10, 10]);
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn routers_that_cannot_be_are_left_out_t3() {
         assert_eq!((config.routes, config.gateway), (vec![], None), "{bad:?}");
     }
     assert_eq!(config(&[MASK24, (3, &[192, 0, 2])]).routes, []);
+    assert_eq!(config(&[MASK24, (33, &[203, 0, 113, 0, 0, 0, 0, 0])]).routes, []);
     assert_eq!(config(&[MASK24, (121, &[8, 10, 192, 0, 2, 18])]).routes, [], "that is us");
 }
 

@@ -1,6 +1,7 @@
 //! The link as a whole, driven by hand: every effect in its order. The simulated network does the rest.
 
 use super::*;
+use crate::acd::Packet;
 use crate::facts::{Address6, Target};
 use crate::ids::{HardwareAddress, Iaid};
 use crate::lease::LeaseEventKind;
@@ -471,6 +472,89 @@ fn a_lease_that_is_not_on_the_target_waits_for_its_confirmation() {
     let reboot = rig.first_sent(reboot);
     let bound = rig.hear(&response(&reboot, v4::MessageType::ACK, |_| {}));
     assert!(kinds(&bound).contains(&"configure"));
+}
+
+#[test]
+fn a_lease_that_is_not_on_the_target_is_used_after_all_when_nobody_confirms_it() {
+    let mut rig = Rig::new(settings());
+    rig.bind();
+    let record = rig.link.record.clone();
+    let now = rig.now;
+    let mut rig = Rig::with_record(settings(), record);
+    rig.now = now;
+    let effects = rig.see();
+    let ask = rig.first_sent(effects);
+    let reboot = rig.hear(&reply(&ask, Some(&[])));
+    rig.first_sent(reboot);
+    assert!(!kinds(&rig.effects).contains(&"configure"));
+    for _ in 0..4 {
+        rig.wait(Duration::from_secs(40));
+    }
+    assert!(kinds(&rig.effects).contains(&"configure"));
+    assert_eq!(rig.link.status().state, LinkState::Bound);
+}
+
+/// Up to the check of the address, with the effects of the ACK.
+fn checking() -> (Rig, Vec<Effect>) {
+    let mut settings = settings();
+    settings.dhcp4.conflict_detection = true;
+    let mut rig = Rig::new(settings);
+    let sent = rig.see();
+    let ask = rig.first_sent(sent);
+    let offered = rig.hear(&reply(&ask, Some(&[])));
+    let discover = rig.first_sent(offered);
+    let offer = rig.hear(&response(&discover, v4::MessageType::OFFER, |_| {}));
+    let request = rig.first_sent(offer);
+    let acked = rig.hear(&response(&request, v4::MessageType::ACK, |_| {}));
+    (rig, acked)
+}
+
+/// ARP packets among `effects`.
+fn arp(effects: &[Effect]) -> Vec<Packet> {
+    let packet = |effect: &Effect| match effect {
+        Effect::Send { via: Endpoint::Arp, payload, .. } => Packet::parse(payload),
+        _ => None,
+    };
+    effects.iter().filter_map(packet).collect()
+}
+
+#[test]
+fn an_address_is_probed_for_then_installed_then_announced_inst_14() {
+    let (mut rig, acked) = checking();
+    assert!(acked.contains(&Effect::Open(Endpoint::Arp)));
+    rig.effects.clear();
+    while rig.link.status().state != LinkState::Bound {
+        rig.wait(Duration::from_secs(10));
+    }
+    assert_eq!(kinds(&rig.effects), ["send", "send", "send", "save", "configure", "send", "acquired"]);
+    let hardware = rig.facts.hardware.clone();
+    let probe = Packet::probe(LEASED, hardware.clone());
+    let packets = [probe.clone(), probe.clone(), probe, Packet::announcement(LEASED, hardware)];
+    assert_eq!(arp(&rig.effects), packets);
+}
+
+#[test]
+fn an_address_that_somebody_has_is_declined_and_never_installed_v4_24() {
+    let (mut rig, _) = checking();
+    rig.effects.clear();
+    let theirs = HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 2]);
+    let payload = Packet { op: 2, ..Packet::announcement(LEASED, theirs) }.emit();
+    let from = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0);
+    let datagram =
+        Datagram { via: Endpoint::Arp, interface: 7, from, to: Ipv6Addr::UNSPECIFIED, payload: &payload };
+    let declined = rig.input(Input::Datagram(datagram));
+    assert!(declined.contains(&Effect::Close(Endpoint::Arp)));
+    let decline = sent(&declined).remove(0);
+    let decline = v6::Message::parse(&decline).unwrap();
+    let decline = v4::Message::parse(decline.options.first(OptionCode::DHCPV4_MSG).unwrap()).unwrap();
+    assert_eq!(decline.kind(), Some(v4::MessageType::DECLINE));
+    assert!(!kinds(&rig.effects).contains(&"configure"));
+    let declined_at = rig.now;
+    rig.effects.clear();
+    while sent(&rig.effects).is_empty() {
+        rig.wait(Duration::from_secs(10));
+    }
+    assert!(rig.now.since(declined_at) >= Duration::from_secs(10), "ten seconds of silence");
 }
 
 #[test]
