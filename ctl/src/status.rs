@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
-use crate::service::{Found, Service, number, text};
+use crate::service::{Found, Service, number, text, title};
 use crate::table::{Cell, lines};
 use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, Missing};
 use serde_json::{Value, json};
@@ -32,6 +32,10 @@ pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) ->
         for line in lines(*output, &rows(&links, &missing)) {
             output.line(&line)?;
         }
+    }
+    for link in &missing {
+        let name = title(&link.matches, &link.namespace);
+        output.line(&output.paint(Mood::Faint, &format!("{name} is missing: {}", link.reason)))?;
     }
     if storage == "degraded" {
         output.line(&output.paint(Mood::Bad, "Leases do not reach the disk; see the log."))?;
@@ -70,7 +74,6 @@ fn rows(links: &[(Found, Value)], missing: &[Missing]) -> Vec<Vec<Cell>> {
             Cell::new(&link.matches, Mood::Strong),
             Cell::plain(&link.namespace),
             Cell::new("missing", Mood::of_state("missing")),
-            Cell::new(&link.reason, Mood::Faint),
         ]);
     }
     rows
