@@ -2,4 +2,5 @@
 
 mod contract;
 mod life;
+mod size;
 mod world;

@@ -1,0 +1,58 @@
+//! What many links cost.
+
+use super::world::{Bus, NETNS, Service, named, ready, soon};
+use crate::control::{LinkHandle, LinkId, Notice, Traffic};
+use dhcp4o6_dbus::{BUS_NAME, ROOT};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{mpsc, watch};
+use zbus::fdo::ObjectManagerProxy;
+
+const LINKS: u32 = 1000;
+/// Of the ten megabytes for a thousand links the bus gets less than half.
+const MOST_PER_LINK: u64 = 4500;
+
+/// Memory of this process that nobody shares, in octets.
+fn private_dirty() -> u64 {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let line = rollup.lines().find(|line| line.starts_with("Private_Dirty:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Alone, because memory is the process's: cargo test -p dhcp4o6d a_thousand_links -- --ignored --nocapture
+#[tokio::test]
+#[ignore = "measures this process, so it must run alone"]
+async fn a_thousand_links_cost_a_few_megabytes() {
+    let bus = Bus::start();
+    let service = Service::start(&bus);
+    let _first = service.add(LINKS + 1, named("first"));
+    let client = bus.connect().await;
+    ready(&client, 1).await;
+    // What links cost without a bus is not the bus's.
+    let (mut handles, mut ends) = (Vec::new(), Vec::new());
+    for index in 1..=LINKS {
+        let (commands, commands_end) = mpsc::channel(1);
+        let (status, status_end) = watch::channel(Arc::new(named(&format!("wan{index}"))));
+        let (traffic, traffic_end) = watch::channel(Traffic::default());
+        let id = LinkId { netns: NETNS, index };
+        handles.push(LinkHandle { id, namespace: None, commands, status: status_end, traffic: traffic_end });
+        ends.push((commands_end, status, traffic));
+    }
+    let (before, began) = (private_dirty(), Instant::now());
+    for handle in handles {
+        service.notices.send(Notice::Added(handle)).unwrap();
+    }
+    ready(&client, LINKS as usize + 1).await;
+    let added = began.elapsed();
+    let per_link = (private_dirty() - before) / u64::from(LINKS);
+
+    let objects =
+        ObjectManagerProxy::builder(&client).destination(BUS_NAME).path(ROOT).build().await.unwrap();
+    let began = Instant::now();
+    let count = soon(objects.get_managed_objects()).await.unwrap().len();
+    println!(
+        "{per_link} octets per link; {LINKS} links added in {added:?}; {count} objects read in {:?}",
+        began.elapsed()
+    );
+    assert!(per_link < MOST_PER_LINK, "{per_link} octets per link");
+}
