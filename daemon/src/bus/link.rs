@@ -4,11 +4,11 @@ use super::announce;
 use super::authority::{Right, authorise};
 use super::registry::Shared;
 use super::values;
+use crate::clock;
 use crate::control::LinkRequest;
 use dhcp4o6_dbus::{Error, Ip4Config, LastError, Lease, RouterAdvertisement, Step};
 use dhcp4o6_protocol::explain::explain;
 use dhcp4o6_protocol::machine::Command;
-use dhcp4o6_protocol::time::Instant;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
@@ -48,12 +48,6 @@ impl Link1 {
             }
         }
     }
-}
-
-/// The time now, as leases count it.
-fn now() -> Instant {
-    let time = nix::time::ClockId::CLOCK_BOOTTIME.now().map(Duration::from).unwrap_or_default();
-    Instant::BOOT + time
 }
 
 #[interface(name = "org.dhcp4o6.Link1", introspection_docs = false)]
@@ -113,7 +107,7 @@ impl Link1 {
 
     #[zbus(out_args("steps"))]
     fn explain(&self) -> Vec<Step> {
-        explain(&self.0.status(), now())
+        explain(&self.0.status(), clock::now())
             .into_iter()
             .map(|step| Step {
                 name: step.name.to_owned(),
