@@ -8,7 +8,7 @@
 //!  running:  socket ─▶ link-local address ─▶ DHCPv6 stage ─▶ permit ─▶ gate ─▶ DHCPv4 engine ─▶ lease ─▶ kernel
 //! ```
 //!
-//! [`Link`] keeps what outlives the interface, [`Running`] what does not.
+//! [`Link`] keeps what outlives the interface, `Running` what does not.
 
 mod running;
 mod status;
