@@ -102,7 +102,7 @@ impl Service {
             link.matches == name && namespace.is_none_or(|namespace| namespace == link.namespace)
         })?;
         let name = title(name, &link.namespace);
-        Some(Failure::NoSuchLink(format!("{name} is configured but not there: {}", link.reason)))
+        Some(Failure::NoSuchLink(format!("{name} is configured but missing: {}", why_missing(&link.reason))))
     }
 
     /// `Link1` of an object.
@@ -157,6 +157,17 @@ impl Service {
         };
         let all = stream::iter(links.iter().cloned()).map(each).buffered(AT_ONCE);
         all.try_filter_map(|found| async move { Ok(found) }).try_collect().await
+    }
+}
+
+/// Why a configured link is not there, for people.
+pub fn why_missing(reason: &str) -> &str {
+    match reason {
+        "no-such-link" => "no such interface",
+        "no-such-namespace" => "no such network namespace",
+        "netns-forbidden" => "the service may not enter the network namespace",
+        "netlink-failed" => "the kernel does not answer there; see the log",
+        other => other,
     }
 }
 

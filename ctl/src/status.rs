@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
-use crate::service::{Found, Service, number, text, title};
+use crate::service::{Found, Service, number, text, title, why_missing};
 use crate::table::{Cell, lines};
 use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, Missing};
 use serde_json::{Value, json};
@@ -35,7 +35,8 @@ pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) ->
     }
     for link in &missing {
         let name = title(&link.matches, &link.namespace);
-        output.line(&output.paint(Mood::Faint, &format!("{name} is missing: {}", link.reason)))?;
+        output
+            .line(&output.paint(Mood::Faint, &format!("{name} is missing: {}", why_missing(&link.reason))))?;
     }
     if storage == "degraded" {
         output.line(&output.paint(Mood::Bad, "Leases do not reach the disk; see the log."))?;

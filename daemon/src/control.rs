@@ -125,7 +125,7 @@ pub struct MissingLink {
     pub matches: String,
     /// Name of its namespace; `None` is the service's own.
     pub namespace: Option<String>,
-    /// A sentence for people.
+    /// Why: a stable kebab-case name.
     pub reason: &'static str,
 }
 

@@ -170,7 +170,7 @@ pub struct Missing {
     pub matches: String,
     /// Namespace; empty is the service's own.
     pub namespace: String,
-    /// Why: a sentence for people.
+    /// Why: a stable kebab-case name such as `no-such-link` or `no-such-namespace`.
     pub reason: String,
 }
 
