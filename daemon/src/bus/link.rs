@@ -112,7 +112,7 @@ impl Link1 {
             .map(|step| Step {
                 name: step.name.to_owned(),
                 verdict: step.verdict.word().to_owned(),
-                evidence: step.evidence,
+                evidence: values::carried(step.evidence),
             })
             .collect()
     }
@@ -136,12 +136,12 @@ impl Link1 {
 
     #[zbus(property)]
     fn name(&self) -> String {
-        self.0.status().facts.name.clone()
+        values::carried(&self.0.status().facts.name)
     }
 
     #[zbus(property)]
     fn namespace(&self) -> String {
-        self.0.namespace().to_owned()
+        values::carried(self.0.namespace())
     }
 
     #[zbus(property)]
@@ -211,6 +211,6 @@ impl Link1 {
 
     #[zbus(property)]
     fn target(&self) -> String {
-        self.0.status().facts.target.as_ref().map(|target| target.name.clone()).unwrap_or_default()
+        self.0.status().facts.target.as_ref().map(|target| values::carried(&target.name)).unwrap_or_default()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::authority::{Right, authorise, check_name};
 use super::registry::Registry;
+use super::values;
 use crate::control::{Rejected, ServiceRequest, ServiceStatus};
 use dhcp4o6_dbus::{Error, LinkSummary, Missing, to_json};
 use std::sync::Arc;
@@ -55,8 +56,8 @@ impl Manager1 {
             let status = link.status();
             LinkSummary {
                 path: link.path(),
-                name: status.facts.name.clone(),
-                namespace: link.namespace().to_owned(),
+                name: values::carried(&status.facts.name),
+                namespace: values::carried(link.namespace()),
                 state: status.state.word().to_owned(),
             }
         };
@@ -152,8 +153,8 @@ impl Manager1 {
     #[zbus(property)]
     fn missing(&self) -> Vec<Missing> {
         let missing = |link: &crate::control::MissingLink| Missing {
-            matches: link.matches.clone(),
-            namespace: link.namespace.clone().unwrap_or_default(),
+            matches: values::carried(&link.matches),
+            namespace: values::text(link.namespace.as_ref()),
             reason: link.reason.to_owned(),
         };
         self.service.borrow().missing.iter().map(missing).collect()
@@ -161,13 +162,13 @@ impl Manager1 {
 
     #[zbus(property)]
     fn configuration_errors(&self) -> Vec<String> {
-        self.service.borrow().configuration_errors.clone()
+        values::texts(&self.service.borrow().configuration_errors)
     }
 }
 
 impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
-        let text = rejected.to_string();
+        let text = values::carried(rejected.to_string());
         match rejected {
             Rejected::NoSuchLink(_) => Self::NoSuchLink(text),
             Rejected::NotManaged(_) => Self::NotManaged(text),

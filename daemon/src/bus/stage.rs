@@ -69,12 +69,12 @@ impl Dhcp6Stage1 {
 
     #[zbus(property)]
     fn domains(&self) -> Vec<String> {
-        self.0.status().dhcp6.options.domains.clone()
+        values::texts(&self.0.status().dhcp6.options.domains)
     }
 
     #[zbus(property)]
     fn aftr_name(&self) -> String {
-        self.0.status().dhcp6.options.aftr_name.clone().unwrap_or_default()
+        values::text(self.0.status().dhcp6.options.aftr_name.as_ref())
     }
 
     #[zbus(property)]

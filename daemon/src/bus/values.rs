@@ -26,14 +26,20 @@ fn seconds(lifetime: Lifetime) -> u64 {
     lifetime.duration().map_or(NEVER, |span| span.as_secs())
 }
 
-/// Addresses, or anything else that prints itself.
+/// `text` as the bus can carry it: without NUL, which would cost the whole property and all that are read with it.
+pub(super) fn carried(text: impl Into<String>) -> String {
+    let text = text.into();
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+/// Names, addresses, or anything else that prints itself.
 pub(super) fn texts<T: ToString>(items: &[T]) -> Vec<String> {
-    items.iter().map(ToString::to_string).collect()
+    items.iter().map(|item| carried(item.to_string())).collect()
 }
 
 /// Text of something that may be absent.
 pub(super) fn text<T: ToString>(item: Option<T>) -> String {
-    item.map(|item| item.to_string()).unwrap_or_default()
+    item.map(|item| carried(item.to_string())).unwrap_or_default()
 }
 
 pub(super) fn ip4_config(status: &Status) -> Ip4Config {
@@ -44,13 +50,13 @@ pub(super) fn ip4_config(status: &Status) -> Ip4Config {
         prefix: Some(config.prefix_len.into()),
         gateway: Some(text(config.gateway)),
         dns: Some(texts(&config.dns)),
-        domains: Some(config.domains.clone()),
+        domains: Some(texts(&config.domains)),
         routes: Some(config.routes.iter().map(route).collect()),
         mtu: Some(config.mtu.unwrap_or_default().into()),
         ntp: Some(texts(&config.ntp)),
         lifetime: Some(status.client4.lease.as_ref().map_or(0, |lease| seconds(lease.lifetime))),
         valid_until: Some(end(config.expires_at)),
-        device: Some(device.clone()),
+        device: Some(carried(device)),
     }
 }
 
@@ -66,7 +72,7 @@ fn route(route: &Route4) -> Route {
 pub(super) fn last_error(status: &Status) -> LastError {
     status.last_error.as_ref().map_or_else(LastError::default, |noted| LastError {
         name: Some(noted.name.to_owned()),
-        text: Some(noted.text.clone()),
+        text: Some(carried(&noted.text)),
         at: Some(noted.at.as_micros()),
     })
 }

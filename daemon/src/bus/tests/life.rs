@@ -6,6 +6,7 @@ use dhcp4o6_dbus::{
     CLIENT1, DHCP6_STAGE1, Error, LINK1, LOG_CONTROL_PATH, LOG_CONTROL1, MANAGER1, Missing, ROOT,
     STATISTICS1, link_path,
 };
+use dhcp4o6_protocol::facts::Noted;
 use dhcp4o6_protocol::lease::{Ipv4Config, Lease4, LeaseEvent, LeaseEventKind, Route4};
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::refused::Refused;
@@ -140,6 +141,27 @@ async fn a_getter_never_fails_even_before_anything_is_known() {
         }
     }
     assert_eq!(get(&client, path.as_str(), LINK1, "Ip4Config").await, serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn text_that_the_bus_cannot_carry_costs_no_property() {
+    let bus = Bus::start();
+    let service = Service::start(&bus);
+    let wan0 = service.add(7, named("wan\0"));
+    wan0.publish(|status| {
+        status.dhcp6.options.domains = vec!["a\0b".to_owned()];
+        status.dhcp6.options.aftr_name = Some("a\0b".to_owned());
+        let text = "they said \0".to_owned();
+        status.last_error = Some(Noted { at: Instant::BOOT, name: "bad", text });
+    });
+    let client = bus.connect().await;
+    ready(&client, 1).await;
+    let path = link_path(NETNS, 7);
+    assert_eq!(get(&client, path.as_str(), LINK1, "Name").await, "wan\u{fffd}");
+    assert_eq!(get(&client, path.as_str(), DHCP6_STAGE1, "Domains").await[0], "a\u{fffd}b");
+    assert_eq!(get(&client, path.as_str(), LINK1, "LastError").await["text"], "they said \u{fffd}");
+    assert!(link(&client, 7).await.explain().await.is_ok());
+    assert!(link(&client, 7).await.describe().await.is_ok());
 }
 
 #[tokio::test]
@@ -359,7 +381,7 @@ async fn the_service_shows_its_state_and_signals_its_changes() {
         status.missing = vec![crate::control::MissingLink {
             matches: "wan9".into(),
             namespace: Some("isp-a".into()),
-            reason: "the namespace does not exist",
+            reason: "no-such-namespace",
         }];
     });
     let mut names = BTreeSet::new();
@@ -370,11 +392,8 @@ async fn the_service_shows_its_state_and_signals_its_changes() {
         names.extend(arguments.changed_properties().keys().map(ToString::to_string));
     }
     assert!(names.is_superset(&set(&["Storage", "ConfigurationErrors", "Missing"])), "{names:?}");
-    let missing = Missing {
-        matches: "wan9".into(),
-        namespace: "isp-a".into(),
-        reason: "the namespace does not exist".into(),
-    };
+    let missing =
+        Missing { matches: "wan9".into(), namespace: "isp-a".into(), reason: "no-such-namespace".into() };
     assert_eq!(manager.missing().await.unwrap(), [missing]);
     let described: serde_json::Value = serde_json::from_str(&manager.describe().await.unwrap()).unwrap();
     assert_eq!(described["Storage"], "degraded");
