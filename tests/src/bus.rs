@@ -35,7 +35,7 @@ impl Bus {
         let config = format!(
             "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n \
              \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n<busconfig>\n  \
-             <type>system</type><listen>{address}</listen><auth>EXTERNAL</auth>\n  \
+             <listen>{address}</listen><auth>EXTERNAL</auth>\n  \
              <policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_type=\"method_call\"/>\
              <allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow eavesdrop=\"true\"/></policy>\n\
              </busconfig>\n"

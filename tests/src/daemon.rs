@@ -71,7 +71,7 @@ impl Daemon {
     /// # Panics
     /// When it does not become ready.
     pub fn start_in(lab: &Lab, namespace: &Namespace, bus: &Bus, config: &str) -> Self {
-        let daemon = Self::spawn_in(lab, namespace, &bus.address(), config);
+        let mut daemon = Self::spawn_in(lab, namespace, &bus.address(), config);
         daemon.wait_notice("READY=1");
         daemon
     }
@@ -148,7 +148,7 @@ impl Daemon {
     ///
     /// # Panics
     /// When it does not say that it is ready again.
-    pub fn reload(&self, config: &str) -> Vec<String> {
+    pub fn reload(&mut self, config: &str) -> Vec<String> {
         fs::write(self.config_file(), config).expect("the configuration can be written");
         self.notices();
         self.process.signal(Signal::SIGHUP);
@@ -160,15 +160,18 @@ impl Daemon {
     /// Waits for a notification to the service manager that contains `text`.
     ///
     /// # Panics
-    /// When none comes in 20 s.
-    pub fn wait_notice(&self, text: &str) -> String {
+    /// When none comes in 20 s, or before the service ends.
+    pub fn wait_notice(&mut self, text: &str) -> String {
         let end = Instant::now() + SOON;
         let mut said = Vec::new();
-        while let Some(notice) = self.notice(end.saturating_duration_since(Instant::now())) {
-            if notice.contains(text) {
-                return notice;
+        while Instant::now() < end {
+            // In slices, to see when it ends instead.
+            match self.notice(Duration::from_millis(200)) {
+                Some(notice) if notice.contains(text) => return notice,
+                Some(notice) => said.push(notice),
+                None if self.process.runs() => {}
+                None => break,
             }
-            said.push(notice);
         }
         panic!("no {text} from the service, but {said:?}; it said:\n{}", self.process.lines().join("\n"));
     }
