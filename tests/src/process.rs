@@ -150,12 +150,15 @@ impl Process {
 
     /// True while it has not ended.
     pub fn runs(&mut self) -> bool {
-        self.status.is_none() && self.child.try_wait().is_ok_and(|status| status.is_none())
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status.is_none()
     }
 
     /// TERM, then waits; KILL when that does not help.
     pub fn stop(&mut self) -> Option<ExitStatus> {
-        if self.status.is_none() {
+        if self.runs() {
             self.signal(Signal::SIGTERM);
             if self.ended(PATIENCE).is_none() {
                 self.kill();
