@@ -1,6 +1,7 @@
 //! A message bus of our own, and what the service says on it. Nothing here knows the service's types: a test sees what
 //! any program on the bus sees, as JSON.
 
+use crate::SOON;
 use crate::process::Process;
 use dhcp4o6_dbus::{BUS_NAME, LINK1, MANAGER1, ROOT, to_json};
 use futures_util::StreamExt;
@@ -184,6 +185,14 @@ impl BusClient {
         self.call(&path, LINK1, method, &())
     }
 
+    /// Waits until the service has its name. It is ready before, because it does not need a bus.
+    ///
+    /// # Panics
+    /// When it does not take it.
+    pub fn wait_service(&mut self) {
+        self.until("the service is on the bus", SOON, |client| client.manager("ListLinks", &()).ok());
+    }
+
     /// Every object with its interfaces and their properties; nothing while the service is not there.
     pub fn objects(&self) -> Value {
         self.call(ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &())
@@ -270,10 +279,15 @@ impl BusClient {
         &self.seen
     }
 
-    /// New states of the link object at `path`, in order, after a [`BusClient::mark`].
-    pub fn states_after(&mut self, mark: usize, path: &str) -> Vec<String> {
-        let changes = self.seen().iter().skip(mark).filter(|s| s.member == "StateChanged" && s.path == path);
-        changes.filter_map(|change| Some(change.arguments[0].as_str()?.to_owned())).collect()
+    /// Waits for a StateChanged to `state`, after a [`BusClient::mark`].
+    ///
+    /// # Panics
+    /// When none comes within `limit`.
+    pub fn wait_state_changed(&mut self, mark: usize, state: &str, limit: Duration) {
+        self.until(&format!("StateChanged to {state}"), limit, |client| {
+            let mut signals = client.seen.iter().skip(mark);
+            signals.any(|s| s.member == "StateChanged" && s.arguments[0] == state).then_some(())
+        });
     }
 
     fn tail(&self) -> &[Seen] {

@@ -37,10 +37,11 @@ impl Scene {
     pub fn start_in(lab: Lab, settings: KeaSettings, config: &str) -> Self {
         let kea = Kea::start(&lab, settings);
         let bus = Bus::start(lab.dir());
-        let client = bus.client();
+        let mut client = bus.client();
         let wire = Capture::start(&lab.customer);
         let kernel = Watch::open(&lab.customer);
         let daemon = Daemon::start(&lab, &bus, config);
+        client.wait_service();
         Self { daemon, client, kea, bus, wire, kernel, lab }
     }
 
@@ -52,6 +53,15 @@ impl Scene {
         let mut scene = Self::start(settings, config);
         scene.wait_bound();
         scene
+    }
+
+    /// Starts the service again after it has ended.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        self.daemon.start_again();
+        self.client.wait_service();
     }
 
     /// Waits until `c0` is bound, and returns the address that the kernel then has.

@@ -142,6 +142,7 @@ fn a_taken_port_is_named_and_tried_again() {
     let mut client = bus.client();
     let other = lab.customer.enter(|| UdpSocket::bind("[::]:546").expect("nobody else has it"));
     let _daemon = Daemon::start(&lab, &bus, STATEFUL);
+    client.wait_service();
     client.until("the reason is named", SOON, |client| {
         let link = client.properties("c0")["org.dhcp4o6.Link1"].clone();
         let words = format!("{} {}", link["Reason"], link["LastError"]);
@@ -167,7 +168,7 @@ fn a_damaged_lease_file_is_set_aside_with_one_warning() {
         fs::write(file, octets).expect("writable");
     }
     let mark = scene.wire.mark();
-    scene.daemon.start_again();
+    scene.start_again();
     scene.wire.wait_after(mark, "a beginning without memory", SOON, |dhcp| dhcp.carries(V4::DISCOVER));
     scene.wait_bound();
     assert!(files_in(&scene.daemon.state_dir()).iter().any(|file| file.to_string_lossy().contains(".bad-")));
@@ -260,6 +261,7 @@ fn an_address_that_somebody_else_put_there_stays_and_is_named() {
     lab.customer.ip("addr add 192.0.2.100/24 dev c0");
     let mut kernel = Watch::open(&lab.customer);
     let mut daemon = Daemon::start(&lab, &bus, STATEFUL);
+    client.wait_service();
     client.until("the conflict is named", SOON, |client| {
         let link = client.properties("c0")["org.dhcp4o6.Link1"].clone();
         (!link["LastError"].as_object()?.is_empty()).then_some(())

@@ -3,7 +3,7 @@
 use super::STATEFUL;
 use dhcp4o6_protocol::wire::v4::MessageType as V4;
 use dhcp4o6_protocol::wire::v6::MessageType as V6;
-use dhcp4o6_tests::{Capture, Change, Dhcp, KeaSettings, SOON, Scene};
+use dhcp4o6_tests::{Capture, Change, Dhcp, KeaSettings, SOON, Scene, Watch};
 use std::time::Duration;
 
 fn sent_after(wire: &Capture, mark: usize) -> Vec<Dhcp> {
@@ -12,6 +12,22 @@ fn sent_after(wire: &Capture, mark: usize) -> Vec<Dhcp> {
 
 fn lost_address(scene: &mut Scene) -> bool {
     scene.kernel.changes().iter().any(|(_, change)| matches!(change, Change::AddressGone(_)))
+}
+
+/// Cuts the cable.
+fn cut(scene: &mut Scene) {
+    scene.lab.provider.ip("link set s0 down");
+}
+
+/// Joins it again; the provider serves again when this returns.
+fn mend(scene: &mut Scene) {
+    let mut provider = Watch::open(&scene.lab.provider);
+    scene.lab.provider.ip("link set s0 up");
+    // The kernel gives the address that Kea answers from once it has noticed the carrier.
+    let local = |address: &serde_json::Value| address["scope"] == "link";
+    provider.until("the provider has a link-local address", SOON, || {
+        scene.lab.provider.addresses("s0", "inet6").iter().any(local)
+    });
 }
 
 fn carrier(scene: &mut Scene, wanted: bool) {
@@ -26,9 +42,9 @@ fn a_short_loss_of_carrier_changes_nothing_e7() {
     let mut scene = Scene::bound(KeaSettings::default(), STATEFUL);
     let mark = scene.wire.mark();
     let signals = scene.client.mark();
-    scene.lab.provider.ip("link set s0 down");
+    cut(&mut scene);
     carrier(&mut scene, false);
-    scene.lab.provider.ip("link set s0 up");
+    mend(&mut scene);
     carrier(&mut scene, true);
     // Something that takes a round trip, so that anything else would have been sent before.
     scene.client.link("c0", "Renew").expect("renewed");
@@ -43,11 +59,12 @@ fn a_short_loss_of_carrier_changes_nothing_e7() {
 fn after_a_long_loss_of_carrier_the_lease_is_confirmed_e8() {
     let mut scene = Scene::bound(KeaSettings::default(), &format!("{STATEFUL}flap-hold = \"1s\"\n"));
     let address = scene.address();
-    scene.lab.provider.ip("link set s0 down");
+    cut(&mut scene);
     scene.client.wait_state("c0", "no-carrier", SOON);
     assert_eq!(scene.address(), address, "kept while the lease runs");
     let mark = scene.wire.mark();
-    scene.lab.provider.ip("link set s0 up");
+    mend(&mut scene);
+    scene.wire.wait_after(mark, "an ACK", SOON, |dhcp| dhcp.carries(V4::ACK));
     scene.client.wait_state("c0", "bound", SOON);
     assert_eq!(scene.address(), address);
     let sent = sent_after(&scene.wire, mark);

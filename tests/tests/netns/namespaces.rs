@@ -21,8 +21,9 @@ impl Remote {
     fn start(lab: &Lab, config: &str) -> Self {
         let home = lab.namespace("home");
         let bus = Bus::start(lab.dir());
-        let client = bus.client();
+        let mut client = bus.client();
         let daemon = Daemon::start_in(lab, &home, &bus, config);
+        client.wait_service();
         Self { daemon, client, _bus: bus, home }
     }
 }

@@ -258,6 +258,7 @@ fn of_two_servers_one_gives_the_lease_and_the_other_takes_over_when_it_is_gone()
     let mut client = bus.client();
     let wire = Capture::start(&lab.customer);
     let _daemon = Daemon::start(&lab, &bus, STATEFUL);
+    client.wait_service();
     client.wait_state("c0", "bound", SOON);
     let server = client.property("c0", "org.dhcp4o6.Dhcp6Stage1", "Server");
     assert_eq!(server, "0003000102005e000001", "the one with the higher preference");

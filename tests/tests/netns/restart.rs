@@ -18,7 +18,7 @@ fn after_sigkill_the_lease_is_confirmed_and_the_address_never_leaves_the_link_e1
     let duid = scene.client.properties("c0")["org.dhcp4o6.Client1"]["ClientId"].clone();
     let mark = scene.wire.mark();
     scene.daemon.kill();
-    scene.daemon.start_again();
+    scene.start_again();
     let reboot =
         scene.wire.wait_after(mark, "INIT-REBOOT", SOON, |dhcp| dhcp.outgoing && dhcp.carries(V4::REQUEST));
     let inner = reboot.inner().expect("a DHCPv4 message");
@@ -42,7 +42,7 @@ fn routes_taken_away_while_the_service_was_dead_are_put_back() {
     scene.daemon.kill();
     scene.lab.customer.ip("route del 198.51.100.0/24");
     scene.lab.customer.ip("route add 203.0.113.0/24 dev c0 protocol 146");
-    scene.daemon.start_again();
+    scene.start_again();
     scene.kernel.until("routes are as the lease says", SOON, || {
         let routes = scene.lab.customer.routes4();
         let has = |network: &str| routes.iter().any(|route| route["dst"] == network);
@@ -59,7 +59,7 @@ fn a_stop_leaves_the_address_for_the_next_start() {
     let sent = scene.wire.sent();
     assert!(sent.iter().all(|dhcp| dhcp.kind != V6::RELEASE && !dhcp.carries(V4::RELEASE)), "{sent:?}");
     assert_eq!(scene.address(), Some(address));
-    scene.daemon.start_again();
+    scene.start_again();
     assert_eq!(scene.wait_bound(), address);
     assert!(!gone(&mut scene, address));
 }
