@@ -51,7 +51,7 @@ fn run(screen: &mut Screen) -> Result<(), String> {
     let bus = Bus::start(lab.dir());
     let mut client = bus.client();
     let wire = Capture::start(&lab.customer);
-    let mut kernel = Watch::open(&lab.customer);
+    let kernel = Watch::open(&lab.customer);
     let mut daemon = Daemon::start(&lab, &bus, CONFIG);
     screen.fact("customer: dhcp4o6d runs, on a private D-Bus, with this configuration:");
     screen.quote(CONFIG);
@@ -61,7 +61,7 @@ fn run(screen: &mut Screen) -> Result<(), String> {
     lab.customer.ip("link set c0 up");
     screen.event(Duration::ZERO, "link", "c0 comes up");
     let mut story = Story::new(start);
-    let bound = story.follow(screen, &wire, &mut client, &mut kernel);
+    let bound = story.follow(screen, &wire, &mut client, &kernel);
     if !bound {
         screen.quote(&String::from_utf8_lossy(&ctl(&bus, "explain c0").stdout));
         return Err(format!("no IPv4 within {} s; above is where it stops", LIMIT.as_secs()));
@@ -114,7 +114,7 @@ impl Story {
         screen: &mut Screen,
         wire: &Capture,
         client: &mut BusClient,
-        kernel: &mut Watch,
+        kernel: &Watch,
     ) -> bool {
         while self.start.elapsed() < LIMIT {
             let mut events = Vec::new();
@@ -148,7 +148,7 @@ impl Story {
         self.frames = frames.len();
     }
 
-    fn kernel(&mut self, kernel: &mut Watch, events: &mut Vec<(Instant, &'static str, String)>) {
+    fn kernel(&mut self, kernel: &Watch, events: &mut Vec<(Instant, &'static str, String)>) {
         let changes = kernel.changes();
         for (at, change) in changes.iter().skip(self.changes) {
             match change {

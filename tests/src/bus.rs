@@ -206,12 +206,9 @@ impl BusClient {
         Some(path[0].as_str()?.to_owned())
     }
 
-    /// Every property of a link, by interface.
-    ///
-    /// # Panics
-    /// When there is no such link.
+    /// Every property of a link, by interface; null when there is no such link.
     pub fn properties(&self, link: &str) -> Value {
-        self.try_properties(link).unwrap_or_else(|| panic!("no link {link} on the bus"))
+        self.path(link).map_or(Value::Null, |path| self.objects()[path].clone())
     }
 
     /// A property of a link; null when there is no such link.
@@ -292,11 +289,6 @@ impl BusClient {
 
     fn tail(&self) -> &[Seen] {
         &self.seen[self.seen.len().saturating_sub(12)..]
-    }
-
-    fn try_properties(&self, link: &str) -> Option<Value> {
-        let path = self.path(link)?;
-        self.objects().get(&path).cloned()
     }
 
     /// Reads signals, waiting for the first for at most `limit`; false when there was none.

@@ -7,7 +7,10 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 // linux/rtnetlink.h
@@ -47,10 +50,17 @@ pub enum Change {
     Other,
 }
 
-/// Follows links, addresses and IPv4 routes of a namespace from the moment it is opened.
+/// Follows links, addresses and IPv4 routes of a namespace from the moment it is opened until it is dropped.
 pub struct Watch {
-    socket: OwnedFd,
-    changes: Vec<(Instant, Change)>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    changes: Mutex<Vec<(Instant, Change)>>,
+    arrived: Condvar,
+    stop: AtomicBool,
 }
 
 impl Watch {
@@ -61,54 +71,69 @@ impl Watch {
     pub fn open(namespace: &Namespace) -> Self {
         let socket = namespace.enter(|| {
             let flags = SockFlag::SOCK_CLOEXEC;
-            let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)
-                .expect("netlink");
+            let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute);
+            let socket = socket.expect("a netlink socket");
             let groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR;
             bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups)).expect("netlink groups");
             socket
         });
-        Self { socket, changes: Vec::new() }
+        // Only so that the thread looks at `stop` now and then.
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(50)).expect("a timeout");
+        let shared = Arc::new(Shared::default());
+        let sink = shared.clone();
+        let thread = std::thread::spawn(move || {
+            let mut buffer = vec![0; 65536];
+            while !sink.stop.load(Ordering::Relaxed) {
+                let Ok(length) = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) else { continue };
+                let mut rest = &buffer[..length];
+                let mut changes = sink.changes.lock().unwrap_or_else(PoisonError::into_inner);
+                while let Some((message, tail)) =
+                    split(rest, u32_at(rest, 0).map_or(0, |length| length as usize))
+                {
+                    changes.push((Instant::now(), change(message)));
+                    rest = tail;
+                }
+                drop(changes);
+                sink.arrived.notify_all();
+            }
+        });
+        Self { shared, thread: Some(thread) }
     }
 
     /// Waits until `holds`, looking again after every change of the kernel's state.
     ///
     /// # Panics
     /// When it does not hold within `limit`.
-    pub fn until(&mut self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    pub fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + limit;
         loop {
+            let looked_at = self.lock().len();
             if holds() {
                 return;
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not within {limit:?}: {what}; the kernel did {:#?}", self.changes);
-            self.read(left);
+            assert!(!left.is_zero(), "not within {limit:?}: {what}; the kernel did {:#?}", self.changes());
+            let changes = self.lock();
+            drop(self.shared.arrived.wait_timeout_while(changes, left, |changes| changes.len() <= looked_at));
         }
-    }
-
-    /// Waits until the kernel does something, for at most `limit`.
-    pub fn wait(&mut self, limit: Duration) {
-        self.read(limit);
     }
 
     /// Everything the kernel did since the watch was opened, and when.
-    pub fn changes(&mut self) -> &[(Instant, Change)] {
-        while self.read(Duration::from_millis(1)) {}
-        &self.changes
+    pub fn changes(&self) -> Vec<(Instant, Change)> {
+        self.lock().clone()
     }
 
-    /// Reads what is queued, waiting for at most `limit`; true when there was something.
-    fn read(&mut self, limit: Duration) -> bool {
-        let limit = i64::try_from(limit.as_micros()).unwrap_or(i64::MAX).max(1);
-        setsockopt(&self.socket, sockopt::ReceiveTimeout, &TimeVal::microseconds(limit)).expect("a timeout");
-        let mut buffer = [0; 65536];
-        let Ok(length) = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) else { return false };
-        let mut rest = &buffer[..length];
-        while let Some((message, tail)) = split(rest, u32_at(rest, 0).map_or(0, |length| length as usize)) {
-            self.changes.push((Instant::now(), change(message)));
-            rest = tail;
+    fn lock(&self) -> MutexGuard<'_, Vec<(Instant, Change)>> {
+        self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
-        length > 0
     }
 }
 

@@ -146,7 +146,7 @@ fn a_taken_port_is_named_and_tried_again() {
     client.until("the reason is named", SOON, |client| {
         let link = client.properties("c0")["org.dhcp4o6.Link1"].clone();
         let words = format!("{} {}", link["Reason"], link["LastError"]);
-        (link["State"] != "bound" && words.contains("port")).then_some(())
+        (link["State"].is_string() && link["State"] != "bound" && words.contains("port")).then_some(())
     });
     drop(other);
     client.wait_state("c0", "bound", SOON * 2);
@@ -259,7 +259,7 @@ fn an_address_that_somebody_else_put_there_stays_and_is_named() {
     let bus = Bus::start(lab.dir());
     let mut client = bus.client();
     lab.customer.ip("addr add 192.0.2.100/24 dev c0");
-    let mut kernel = Watch::open(&lab.customer);
+    let kernel = Watch::open(&lab.customer);
     let mut daemon = Daemon::start(&lab, &bus, STATEFUL);
     client.wait_service();
     client.until("the conflict is named", SOON, |client| {

@@ -77,7 +77,7 @@ fn a_refused_address_goes_at_once_and_another_is_obtained_e12() {
     scene.daemon.process().wait_line("event=\"nak\"");
     let new = scene.wait_bound();
     assert!((200..=209).contains(&new.octets()[3]), "{new}");
-    let gone = scene.kernel.changes().iter().find(|(_, change)| *change == Change::AddressGone(old));
+    let gone = scene.kernel.changes().into_iter().find(|(_, change)| *change == Change::AddressGone(old));
     let delay = gone.expect("seen before").0.saturating_duration_since(nak.at);
     assert!(delay < Duration::from_millis(500), "removed {delay:?} after the NAK");
     assert!(scene.lab.customer.pings("198.51.100.1"));
@@ -91,7 +91,7 @@ fn without_a_server_the_lease_ends_on_time_and_comes_back_with_it() {
     scene.kea.stop4();
     scene.kernel.until("the address is gone", SOON, || scene.lab.customer.ipv4("c0").is_empty());
     let gone =
-        scene.kernel.changes().iter().rev().find(|(_, change)| matches!(change, Change::AddressGone(_)));
+        scene.kernel.changes().into_iter().rev().find(|(_, change)| matches!(change, Change::AddressGone(_)));
     let after = gone.expect("seen before").0.saturating_duration_since(ack.at).as_secs_f64();
     // The kernel counts whole seconds and may be up to one late by itself; the service is not.
     assert!((7.0..8.6).contains(&after), "gone after {after} s of 8");

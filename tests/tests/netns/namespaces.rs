@@ -78,7 +78,7 @@ fn a_namespace_deleted_and_made_again_is_a_new_one() {
 
     drop(first);
     // The kernel ends a namespace when nobody is in it; its end of the link goes with it, and the other one too.
-    let mut provider = Watch::open(&lab.provider);
+    let provider = Watch::open(&lab.provider);
     provider.until("the link is gone", SOON, || !lab.provider.has("s0"));
     remote.client.until("its object is gone", SOON, |client| client.path(&link).is_none().then_some(()));
     assert!(remote.daemon.process().runs());

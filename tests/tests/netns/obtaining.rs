@@ -216,7 +216,7 @@ fn the_address_can_go_to_another_interface_in_another_namespace() {
     let inside = lab.namespace("in");
     lab.join((&lab.customer, "lan0"), (&inside, "v4"));
     let config = format!("{STATEFUL}target = {{ interface = \"v4\", namespace = \"{}\" }}\n", inside.name());
-    let mut kernel = Watch::open(&inside);
+    let kernel = Watch::open(&inside);
     let mut scene = Scene::start_in(lab, KeaSettings::default(), &config);
     scene.client.wait_state("c0", "bound", SOON);
     kernel.until("the address is on the target", SOON, || inside.ipv4("v4").len() == 1);
@@ -270,7 +270,7 @@ fn of_two_servers_one_gives_the_lease_and_the_other_takes_over_when_it_is_gone()
     let by_first = address.octets()[3] < 200;
     if by_first {
         first.stop4();
-        let mut kernel = Watch::open(&lab.customer);
+        let kernel = Watch::open(&lab.customer);
         kernel.until("an address of the other server", SOON * 2, || {
             lab.customer.ipv4("c0").first().is_some_and(|address| address.octets()[3] >= 200)
         });
