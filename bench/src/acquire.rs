@@ -113,14 +113,14 @@ fn run(lab: &Lab, bus: &Bus, mode: &str) -> Run {
     let config = format!("[[link]]\nmatch = \"c0\"\n{mode}\n");
     let service = Service::start(lab, bus, &config);
     let tap = Tap::open(&lab.customer);
-    let mut kernel = Watch::open(&lab.customer);
+    let kernel = Watch::open(&lab.customer);
     lab.customer.ip("link set c0 up");
     let end = Instant::now() + SOON;
     let mut moments = None;
     while moments.is_none() {
         assert!(Instant::now() < end, "no IPv4 address within {SOON:?}: {:#?}", kernel.changes());
         kernel.wait(Duration::from_millis(100));
-        moments = moments_of(kernel.changes());
+        moments = moments_of(&kernel.changes());
     }
     let (up, usable, address) = moments.unwrap_or_else(|| unreachable!("the loop above ends with moments"));
     let frames = tap.frames();

@@ -69,15 +69,15 @@ fn lower(lab: &Lab) {
 
 /// Sets the link up, calls `begin` when its link-local address can be used, and waits for an IPv4 address.
 fn raise(lab: &Lab, begin: impl FnOnce()) -> (Instant, Instant) {
-    let mut kernel = Watch::open(&lab.customer);
+    let kernel = Watch::open(&lab.customer);
     lab.customer.ip("link set c0 up");
-    let usable = wait(&mut kernel, |change| matches!(change, Change::LinkLocal(_)));
+    let usable = wait(&kernel, |change| matches!(change, Change::LinkLocal(_)));
     begin();
-    let address = wait(&mut kernel, |change| matches!(change, Change::Address(_)));
+    let address = wait(&kernel, |change| matches!(change, Change::Address(_)));
     (usable, address)
 }
 
-fn wait(kernel: &mut Watch, wanted: fn(&Change) -> bool) -> Instant {
+fn wait(kernel: &Watch, wanted: fn(&Change) -> bool) -> Instant {
     let end = Instant::now() + SOON;
     loop {
         if let Some((at, _)) = kernel.changes().iter().find(|(_, change)| wanted(change)) {

@@ -193,10 +193,13 @@ impl BusClient {
         self.until("the service is on the bus", SOON, |client| client.manager("ListLinks", &()).ok());
     }
 
-    /// Every object with its interfaces and their properties; nothing while the service is not there.
+    /// Every object with its interfaces and their properties, by path; none while the service is not there.
     pub fn objects(&self) -> Value {
-        self.call(ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &())
-            .map_or(Value::Null, |results| results[0].clone())
+        let results = self.call(ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", &());
+        // Paths are no text on the bus, so that they come as pairs.
+        let pairs = results.ok().and_then(|results| results[0].as_array().cloned()).unwrap_or_default();
+        let named = |pair: Value| Some((pair[0].as_str()?.to_owned(), pair[1].clone()));
+        Value::Object(pairs.into_iter().filter_map(named).collect())
     }
 
     /// The object of a link: `NAME`, or `NAMESPACE/NAME`.

@@ -113,9 +113,18 @@ impl Watch {
             }
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "not within {limit:?}: {what}; the kernel did {:#?}", self.changes());
-            let changes = self.lock();
-            drop(self.shared.arrived.wait_timeout_while(changes, left, |changes| changes.len() <= looked_at));
+            self.wait_after(looked_at, left);
         }
+    }
+
+    /// Waits for the next change, for at most `limit`.
+    pub fn wait(&self, limit: Duration) {
+        self.wait_after(self.lock().len(), limit);
+    }
+
+    fn wait_after(&self, mark: usize, limit: Duration) {
+        let changes = self.lock();
+        drop(self.shared.arrived.wait_timeout_while(changes, limit, |changes| changes.len() <= mark));
     }
 
     /// Everything the kernel did since the watch was opened, and when.
