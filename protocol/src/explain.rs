@@ -52,7 +52,7 @@ type Finding = (Verdict, String);
 /// is `Skipped` unless it holds all the same, as a lease does while the server is silent.
 pub fn explain(status: &Status, now: Instant) -> Vec<Step> {
     type Look = fn(&Status, Instant) -> Finding;
-    let chain: [(&'static str, Look); 14] = [
+    let chain: [(&'static str, Look); 15] = [
         ("link", link),
         ("started", started),
         ("up", up),
@@ -61,6 +61,7 @@ pub fn explain(status: &Status, now: Instant) -> Vec<Step> {
         ("router-advertisement", router_advertisement),
         ("dhcp6", dhcp6),
         ("permit", permit),
+        ("wanted", wanted),
         ("target", target),
         ("source-address", source_address),
         ("native-dhcp", native_dhcp),
@@ -269,6 +270,19 @@ fn permit(status: &Status, now: Instant) -> Finding {
     }
 }
 
+fn wanted(status: &Status, _: Instant) -> Finding {
+    match status.client4.waiting_for {
+        Some("operator") => {
+            failed("An operator gave the lease back. Ask for one with `dhcp4o6ctl renew` or `restart`.")
+        }
+        Some("address-removed") => failed(
+            "Somebody removed the IPv4 address twice, so the lease was given back. The service tries again in some \
+             minutes; `dhcp4o6ctl restart` does it now.",
+        ),
+        _ => ok("Nobody has switched IPv4 off since."),
+    }
+}
+
 fn target(status: &Status, _: Instant) -> Finding {
     match &status.facts.target {
         None => failed(
@@ -300,16 +314,10 @@ fn native_dhcp(status: &Status, _: Instant) -> Finding {
              Switch DHCPv4 off there; the service looks again by itself.",
         ),
         Some("native-check") => waiting("Looking whether another program runs a DHCPv4 client on this link."),
-        Some("operator") => {
-            failed("An operator gave the lease back. Ask for one with `dhcp4o6ctl renew` or `restart`.")
-        }
-        Some("address-removed") => failed(
-            "Somebody removed the IPv4 address twice, so the lease was given back. The service tries again in some \
-             minutes; `dhcp4o6ctl restart` does it now.",
-        ),
-        Some(other @ ("link" | "permit" | "target" | "source-address" | "mode-off")) => {
-            skipped(format!("Not looked at while waiting for {other}."))
-        }
+        Some(
+            other @ ("link" | "permit" | "target" | "source-address" | "mode-off" | "operator"
+            | "address-removed"),
+        ) => skipped(format!("Not looked at while waiting for {other}.")),
         Some(other) => waiting(format!("Waiting for {other}.")),
         None => ok("No other DHCPv4 client holds this link."),
     }

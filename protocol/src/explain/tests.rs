@@ -286,8 +286,8 @@ fn every_prerequisite_of_the_4o6_client_is_named() {
         ("source-address", "source-address", Verdict::Failed, "global or unique local"),
         ("native-dhcp", "native-dhcp", Verdict::Failed, "port 68"),
         ("native-check", "native-dhcp", Verdict::Waiting, "Looking"),
-        ("operator", "native-dhcp", Verdict::Failed, "dhcp4o6ctl renew"),
-        ("address-removed", "native-dhcp", Verdict::Failed, "removed"),
+        ("operator", "wanted", Verdict::Failed, "dhcp4o6ctl renew"),
+        ("address-removed", "wanted", Verdict::Failed, "removed"),
         ("something-new", "native-dhcp", Verdict::Waiting, "something-new"),
     ] {
         let mut status = without_lease();
