@@ -184,7 +184,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__monitor)
-            opts="-b -n -j -h --bus --namespace --json --help"
+            opts="-p -b -n -j -h --properties --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

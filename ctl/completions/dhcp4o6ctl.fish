@@ -54,6 +54,7 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand explain" -s j -l j
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand explain" -s h -l help -d 'Print help'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand monitor" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand monitor" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand monitor" -s p -l properties -d 'Show every change of a property, too'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand monitor" -s j -l json -d 'Print JSON'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand monitor" -s h -l help -d 'Print help'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand counters" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r

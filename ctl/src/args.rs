@@ -34,7 +34,7 @@ pub enum Command {
     /// Say step by step why a link has IPv4 or not, where it stops, and what to do
     Explain(Link),
     /// Follow what happens, until interrupted
-    Monitor(MaybeLink),
+    Monitor(Monitor),
     /// Show how many datagrams were sent, received, and not used, by reason
     Counters(Counters),
     /// Extend the IPv4 lease now
@@ -59,12 +59,16 @@ pub struct Link {
     pub link: String,
 }
 
-/// One link, or all.
+/// What to follow.
 #[derive(Args, Clone, Debug)]
-pub struct MaybeLink {
+pub struct Monitor {
     /// Name of the interface; all links when left out
     #[arg(value_name = "LINK")]
     pub link: Option<String>,
+
+    /// Show every change of a property, too
+    #[arg(long, short)]
+    pub properties: bool,
 }
 
 /// What to count.

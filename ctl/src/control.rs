@@ -32,6 +32,14 @@ enum News {
     Lease(String),
 }
 
+impl News {
+    fn word(&self) -> &str {
+        match self {
+            Self::State(word) | Self::Lease(word) => word,
+        }
+    }
+}
+
 /// How waiting goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Verdict {
@@ -70,12 +78,8 @@ pub async fn run(
     output.progress(&format!("{}: {} has begun", link.title(), request.noun()));
     let outcome = tokio::time::timeout(Duration::from_secs(control.timeout.into()), async {
         while let Some(news) = news.next().await {
-            match &news {
-                News::State(state) => output.progress(&format!("{}: {state}", link.title())),
-                News::Lease(kind) => output.progress(&format!("{}: lease {kind}", link.title())),
-            }
             match request.judge(&news) {
-                Verdict::GoOn => {}
+                Verdict::GoOn => output.progress(&format!("{}: {}", link.title(), news.word())),
                 Verdict::Done(how) => return Ok(how),
                 Verdict::Failed(why) => return Err(Failure::Failed(format!("{}: {why}", link.title()))),
             }

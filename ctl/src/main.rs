@@ -47,7 +47,9 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
         Command::Status => status::run(&service, namespace, output).await,
         Command::Show(of) => show::run(&service, &of.link, namespace, output).await,
         Command::Explain(of) => explain::run(&service, &of.link, namespace, output).await,
-        Command::Monitor(of) => monitor::run(&service, of.link.as_deref(), namespace, output).await,
+        Command::Monitor(of) => {
+            monitor::run(&service, of.link.as_deref(), namespace, of.properties, output).await
+        }
         Command::Counters(of) => counters::run(&service, of.link.as_deref(), namespace, of.all, output).await,
         Command::Renew(of) => control::run(&service, Request::Renew, of, namespace, output).await,
         Command::Rebind(of) => control::run(&service, Request::Rebind, of, namespace, output).await,

@@ -14,6 +14,9 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, mes
 /// Signals that may wait for us to print them.
 const QUEUE: usize = 4096;
 
+/// Kind of an event that only tells which properties changed.
+const PROPERTIES: &str = "properties";
+
 /// Something that happened.
 #[derive(Clone, PartialEq, Debug)]
 struct Event {
@@ -29,6 +32,7 @@ pub async fn run(
     service: &Service,
     name: Option<&str>,
     namespace: Option<&str>,
+    properties: bool,
     output: &Output,
 ) -> Result<(), Failure> {
     let only = match name {
@@ -60,7 +64,7 @@ pub async fn run(
                 vec![presence(here)]
             }
         };
-        for event in events {
+        for event in events.into_iter().filter(|event| properties || event.kind != PROPERTIES) {
             let of_link = parse_link_path(&event.path).is_some();
             if of_link && only.as_ref().is_some_and(|only| only.as_str() != event.path) {
                 continue;
@@ -142,9 +146,14 @@ fn read(signal: &Message) -> Vec<Event> {
                 "acquired" | "renewed" | "rebound" | "changed" => Mood::Good,
                 _ => Mood::Bad,
             };
-            let for_how_long = clock::lifetime(crate::service::number(&lease, &["lifetime"]));
             let address = crate::service::text(&lease, &["address"]);
-            let text = format!("lease {kind}: {address} for {for_how_long}");
+            let text = match mood {
+                Mood::Good => {
+                    let lifetime = crate::service::number(&lease, &["lifetime"]);
+                    format!("lease {kind}: {address} for {}", clock::lifetime(lifetime))
+                }
+                _ => format!("lease {kind}: {address}"),
+            };
             event("lease", text, mood, json!({ "kind": kind, "lease": lease }))
         }
         ("org.freedesktop.DBus.ObjectManager", "InterfacesAdded") => {
@@ -176,11 +185,24 @@ fn read(signal: &Message) -> Vec<Event> {
             if changed.is_empty() {
                 return Vec::new();
             }
+            let error =
+                changed.get("LastError").map(|error| crate::service::text(error, &["text"]).to_owned());
+            let detail = changed.get("LastError").cloned().unwrap_or_default();
+            let mut events = match error.filter(|text| interface == LINK1 && !text.is_empty()) {
+                Some(text) => event("error", text, Mood::Bad, detail),
+                None => Vec::new(),
+            };
             let short = interface.rsplit('.').next().unwrap_or_default();
             let texts: Vec<_> =
                 changed.iter().map(|(name, value)| format!("{name}={}", brief(value))).collect();
             let text = format!("{short}: {}", texts.join(" "));
-            event("properties", text, Mood::Faint, json!({ "interface": interface, "changed": changed }))
+            events.extend(event(
+                PROPERTIES,
+                text,
+                Mood::Faint,
+                json!({ "interface": interface, "changed": changed }),
+            ));
+            events
         }
         _ => Vec::new(),
     }
@@ -218,6 +240,16 @@ mod tests {
         let events = read(&signal(LINK1, "StateChanged", &("bound", "acquiring", "ack", 7_u64)));
         assert_eq!(events[0].text, "acquiring -> bound (ack)");
         assert_eq!((events[0].kind, events[0].mood), ("state", Mood::Good));
+    }
+
+    #[test]
+    fn an_error_is_an_event_besides_the_change_of_the_property() {
+        let error = HashMap::from([("text", zbus::Variant::from("port in use"))]);
+        let changed = HashMap::from([("LastError", zbus::Variant::from(error))]);
+        let body = (LINK1, changed, Vec::<&str>::new());
+        let events = read(&signal("org.freedesktop.DBus.Properties", "PropertiesChanged", &body));
+        let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+        assert_eq!((kinds.as_slice(), events[0].text.as_str()), (&["error", PROPERTIES][..], "port in use"));
     }
 
     #[test]
