@@ -119,9 +119,10 @@ impl Story {
         while self.start.elapsed() < LIMIT {
             let mut events = Vec::new();
             wire.wait_any_after(self.frames, REFRESH);
-            self.packets(wire, &mut events);
-            self.kernel(kernel, &mut events);
+            // The latest in the chain first: whatever led to it has happened by the time the others are read.
             let bound = self.signals(client, &mut events);
+            self.kernel(kernel, &mut events);
+            self.packets(wire, &mut events);
             events.sort_by_key(|(at, ..)| *at);
             for (at, who, text) in events {
                 screen.event(at.saturating_duration_since(self.start), who, &text);
