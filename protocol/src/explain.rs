@@ -182,7 +182,8 @@ fn dhcp6(status: &Status, now: Instant) -> Finding {
     if let Some(last) = socket_trouble(status) {
         return failed(last);
     }
-    let configured = stage.reply_at.is_some() || stage.lease.is_some();
+    // What an earlier Reply gave may have expired since.
+    let configured = status.state != LinkState::Dhcp6 && (stage.reply_at.is_some() || stage.lease.is_some());
     let server = stage.server.as_ref().map(|duid| format!(" from server {duid}")).unwrap_or_default();
     let pending = stage.exchange.as_ref().map(|exchange| exchanged(exchange, now));
     if configured {

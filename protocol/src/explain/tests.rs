@@ -226,6 +226,16 @@ fn dhcp6_without_an_answer_fails_after_a_minute_of_silence() {
 }
 
 #[test]
+fn an_old_reply_does_not_hide_that_its_configuration_is_over() {
+    let mut status = before_dhcp6();
+    status.state = LinkState::Dhcp6;
+    status.dhcp6.mode = "stateful";
+    status.dhcp6.reply_at = Some(ago(7200));
+    status.dhcp6.exchange = exchange("Solicit", 9, ago(600));
+    assert_stops(&status, "dhcp6", Verdict::Failed, "Nobody answers");
+}
+
+#[test]
 fn a_port_in_use_is_named_with_its_cure() {
     let mut status = before_dhcp6();
     status.reason = "port-in-use";
