@@ -122,9 +122,8 @@ impl Supervisor {
             is_news
         });
         let counts = (self.shared.bound.get(), self.links.len());
-        if self.counted != counts {
+        if self.counted != counts && systemd::status(counts.0, counts.1) {
             self.counted = counts;
-            systemd::status(counts.0, counts.1);
         }
     }
 }
