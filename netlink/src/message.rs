@@ -26,7 +26,7 @@ pub(crate) const RTAX_MTU: u16 = 2;
 pub(crate) const RTNH_F_ONLINK: u32 = 4;
 
 /// IPv6 flag of an interface: a router advertisement answered our solicitation.
-pub const IF_RA_RCVD: u32 = 0x10;
+pub const IF_RA_RCVD: u32 = 0x20;
 /// IPv6 flag of an interface: the last router advertisement had M set.
 pub const IF_RA_MANAGED: u32 = 0x40;
 /// IPv6 flag of an interface: the last router advertisement had O set.

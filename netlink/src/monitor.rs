@@ -47,6 +47,7 @@ pub struct Monitor {
     pause: Duration,
     /// When the last dump was done.
     dumped_at: Instant,
+    overruns: u64,
 }
 
 impl Monitor {
@@ -71,6 +72,7 @@ impl Monitor {
             stale: None,
             pause: PAUSE.0,
             dumped_at: Instant::now(),
+            overruns: 0,
         };
         while !monitor.dump().await? {
             tokio::time::sleep(monitor.longer_pause()).await;
@@ -118,6 +120,7 @@ impl Monitor {
                 Received::Datagram => {}
                 Received::Nothing => break,
                 Received::Overrun => {
+                    self.overruns += 1;
                     // The first pause again, once there was no overrun for longer than the longest.
                     if self.dumped_at.elapsed() > 2 * PAUSE.1 {
                         self.pause = PAUSE.0;
@@ -134,16 +137,10 @@ impl Monitor {
         Ok(())
     }
 
-    /// Throws away what is queued, which also makes room for new events, and dumps. What comes meanwhile stays queued.
+    /// Empties the queue, so that events are heard again, and dumps. What comes meanwhile stays queued.
     async fn dump_again(&mut self) -> io::Result<()> {
-        // A storm may refill the queue as fast as it is emptied; what stays is lost events again, or old ones, and
-        // both are harmless behind a dump.
-        for _ in 0..BATCH {
-            if self.events.next(|_| {})? == Received::Nothing {
-                break;
-            }
-        }
-        let whole = self.dump().await.inspect_err(|error| debug!(%error, "dump failed")).unwrap_or(false);
+        let whole = self.events.discard()?
+            && self.dump().await.inspect_err(|error| debug!(%error, "dump failed")).unwrap_or(false);
         self.stale = (!whole).then(|| Instant::now() + self.longer_pause());
         Ok(())
     }
@@ -189,6 +186,11 @@ impl Monitor {
         self.picture = fresh;
         self.dumped_at = Instant::now();
         Ok(true)
+    }
+
+    /// How often events were lost and everything had to be read again.
+    pub fn overruns(&self) -> u64 {
+        self.overruns
     }
 
     /// Every link of the namespace.

@@ -15,6 +15,8 @@ use tokio::io::unix::AsyncFd;
 
 /// How many octets of events the kernel may queue for us; it takes none before they are needed.
 const EVENT_QUEUE: usize = 1 << 20;
+/// More datagrams than a full queue holds.
+const DISCARD: usize = 1 << 16;
 /// The largest datagram of a dump that the kernel makes; an event is far smaller.
 const DATAGRAM: usize = 32 * 1024;
 
@@ -109,6 +111,18 @@ impl Events {
             }
         });
         received
+    }
+
+    /// Throws away what is queued. False when more came than could be read.
+    ///
+    /// After an overrun the kernel drops all events, without a word, until the queue was empty once.
+    pub(crate) fn discard(&self) -> io::Result<bool> {
+        for _ in 0..DISCARD {
+            if receive(self.0.get_ref(), |_| {})? == Received::Nothing {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -139,6 +139,8 @@ fn a_router_advertisement_is_known_by_its_flags_or_by_what_the_kernel_makes_of_i
     };
     let prefix = |text: &str| (text.parse::<Ipv6Addr>().unwrap(), 64);
     assert_eq!(ra(None), None);
+    // Only a solicitation was sent (IF_RS_SENT).
+    assert_eq!(ra(Some(Event::Flags6(1, 0x10))), None);
     assert_eq!(ra(Some(Event::Flags6(1, IF_RA_RCVD))), Some(RouterAdvertisement::default()));
     let both = ra(Some(Event::Flags6(1, IF_RA_MANAGED | IF_RA_OTHERCONF))).unwrap();
     assert!(both.managed && both.other);

@@ -7,10 +7,12 @@
 use dhcp4o6_netlink::monitor::{Monitor, Presence4};
 use dhcp4o6_netlink::netns::Netns;
 use dhcp4o6_netlink::plan::Placement;
+use dhcp4o6_protocol::facts::LinkFacts;
 use dhcp4o6_protocol::lease::{Ipv4Config, Route4};
 use dhcp4o6_protocol::time::Instant;
+use std::io::{BufRead, BufReader, Lines};
 use std::net::Ipv4Addr;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -83,6 +85,70 @@ impl Lab {
     }
 }
 
+/// What `ip monitor` prints, from when it listens until a mark.
+pub(crate) struct IpMonitor<'a> {
+    lab: &'a Lab,
+    family: &'static str,
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Lab {
+    /// Listens to addresses and routes of a family (`inet`, `inet6`). The marks are addresses of the loopback
+    /// interface.
+    pub(crate) fn events(&self, family: &'static str) -> IpMonitor<'_> {
+        let mut child = Command::new("ip")
+            .args(["-n", &self.name, "-f", family, "-o", "-d", "monitor", "label", "address", "route"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("ip runs");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut monitor = IpMonitor { lab: self, family, child, lines };
+        // Until the first mark is heard, it does not listen yet.
+        let heard = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !heard.load(Ordering::Relaxed) {
+                    self.mark(family, 1);
+                }
+            });
+            monitor.lines.next();
+            heard.store(true, Ordering::Relaxed);
+        });
+        monitor
+    }
+
+    fn mark(&self, family: &str, number: u8) {
+        let address = mark(family, number);
+        self.ip(&format!("addr add {address} dev lo"));
+        self.ip(&format!("addr del {address} dev lo"));
+    }
+}
+
+fn mark(family: &str, number: u8) -> String {
+    if family == "inet" { format!("127.99.99.{number}") } else { format!("2001:db8:99:99::{number}") }
+}
+
+impl IpMonitor<'_> {
+    /// What happened until now, without the marks.
+    pub(crate) fn until_mark(mut self) -> String {
+        self.lab.mark(self.family, 2);
+        let lines = self.lines.by_ref().map(|line| line.expect("text"));
+        let all: Vec<_> = lines.take_while(|line| !line.contains(&mark(self.family, 2))).collect();
+        all.iter()
+            .filter(|line| !line.contains(&mark(self.family, 1)))
+            .map(|line| format!("{line}\n"))
+            .collect()
+    }
+}
+
+impl Drop for IpMonitor<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
         let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
@@ -132,6 +198,14 @@ pub(crate) fn default_by(gateway: [u8; 4]) -> Route4 {
     Route4 { destination: Ipv4Addr::UNSPECIFIED, prefix_len: 0, gateway: Some(gateway.into()), onlink: false }
 }
 
+pub(crate) fn present(monitor: &Monitor, index: u32, config: &Ipv4Config) -> Presence4 {
+    monitor.present4(index, config, &MAIN)
+}
+
 pub(crate) fn whole(monitor: &Monitor, index: u32, config: &Ipv4Config) -> bool {
-    monitor.present4(index, config, &MAIN) == Presence4::Whole
+    present(monitor, index, config) == Presence4::Whole
+}
+
+pub(crate) fn facts(monitor: &Monitor, index: u32) -> LinkFacts {
+    monitor.facts(index, None)
 }
