@@ -96,10 +96,14 @@ async fn a_link_local_address_is_usable_when_it_is_checked_and_not_before_sup_03
 async fn a_duplicate_address_is_known_as_one() {
     let lab = Lab::with_veth();
     let mut monitor = lab.monitor().await;
+    let (wan, peer) = (lab.index("wan"), lab.index("peer"));
+    // So that the one can ask and the other answer.
+    until(&mut monitor, "both ends work", |monitor| {
+        [wan, peer].iter().all(|end| facts(monitor, *end).link_local().is_some())
+    })
+    .await;
     lab.ip("-6 addr add 2001:db8::7/64 dev peer nodad");
-    // Both ends are of one namespace here, so the peer's answer comes from another address of our own host.
     lab.ip("-6 addr add 2001:db8::7/64 dev wan");
-    let wan = lab.index("wan");
     let seven: Ipv6Addr = "2001:db8::7".parse().unwrap();
     let duplicate = |monitor: &Monitor| {
         facts(monitor, wan).addresses.iter().any(|known| known.address == seven && known.duplicate)
@@ -137,24 +141,16 @@ impl Router {
         let child = Command::new("ip").args(arguments).spawn().expect("radvd is installed");
         Self { child, files }
     }
+}
 
-    fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
+impl Drop for Router {
+    fn drop(&mut self) {
         let id = nix::unistd::Pid::from_raw(self.child.id().try_into().expect("a process id"));
         let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
         for file in &self.files {
             let _ = std::fs::remove_file(file);
         }
-    }
-}
-
-impl Drop for Router {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
@@ -183,7 +179,7 @@ async fn what_routers_advertise_is_known_live_and_from_a_dump() {
     .await;
     let dumped = lab.monitor().await;
     assert_eq!(facts(&dumped, wan).ra, facts(&monitor, wan).ra);
-    router.stop();
+    drop(router);
     let eight = ("2001:db8:8::".parse().unwrap(), 64);
     isp.ip("-6 addr add 2001:db8:8::1/64 dev lan nodad");
     let _router = Router::start(&isp, &config("AdvManagedFlag off; AdvOtherConfigFlag on;", "2001:db8:8::"));
