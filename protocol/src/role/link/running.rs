@@ -29,6 +29,10 @@ const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 /// An address that somebody removed is put back once in this time; removed again, the lease is given back.
 const RESTORE_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a change may wait for the disk that costs nothing when it is lost.
+const SAVE_DELAY: Duration = Duration::from_secs(5);
+/// How long the absence of another DHCPv4 client holds true without looking again.
+const NATIVE_FRESH: Duration = Duration::from_secs(60);
 /// Pause after an address was removed twice.
 const REMOVED_PAUSE: Duration = Duration::from_secs(600);
 
@@ -80,7 +84,8 @@ pub(super) enum Socket {
 pub(super) enum Native {
     Unknown,
     Checking(Option<Retry>),
-    Clear,
+    /// Nobody had the port then.
+    Clear(Instant),
     Active(Retry),
 }
 
@@ -181,6 +186,8 @@ pub(super) struct Running {
     /// The address was removed twice: nothing until then.
     pub(super) paused_until: Option<Instant>,
     acd: Option<Acd>,
+    /// When to write what may wait.
+    save_at: Option<Instant>,
     ending: Ending,
 }
 
@@ -213,6 +220,7 @@ impl Running {
             restored_at: None,
             paused_until: None,
             acd: None,
+            save_at: None,
             ending: Ending::No,
         }
     }
@@ -309,7 +317,7 @@ impl Running {
                     }
                     // What cannot be found out must not keep the link from its IPv4.
                     Ok(()) | Err(OpenError::NotPermitted | OpenError::NoLink | OpenError::Other(_)) => {
-                        Native::Clear
+                        Native::Clear(cx.now)
                     }
                 };
             }
@@ -327,6 +335,10 @@ impl Running {
         let can_send = cx.facts.running() && self.socket == Socket::Open && cx.facts.link_local().is_some();
         if can_send && !self.ready && self.ending == Ending::No {
             self.ready = true;
+            // Now and not when a Reply is there, which is followed by a query at once.
+            if cx.settings.mode != Mode::Off && self.native == Native::Unknown {
+                self.check_native(None, cx);
+            }
             self.drive6(cx, |client6, cx, out| client6.ready(cx.now, cx.rng, out));
         }
     }
@@ -459,6 +471,9 @@ impl Running {
         {
             self.check_native(Some(retry), cx);
         }
+        if self.save_at.is_some_and(|at| at <= cx.now) {
+            self.save(cx);
+        }
         if self.paused_until.is_some_and(|at| at <= cx.now) {
             self.paused_until = None;
         }
@@ -475,12 +490,21 @@ impl Running {
         };
         let native = match self.native {
             Native::Active(retry) => Some(retry.at),
-            Native::Unknown | Native::Checking(_) | Native::Clear => None,
+            Native::Unknown | Native::Checking(_) | Native::Clear(_) => None,
         };
         let acd = self.acd.as_ref().and_then(Acd::deadline);
-        [self.client6.deadline(), self.four.engine.deadline(), flap, socket, native, acd, self.paused_until]
-            .into_iter()
-            .fold(None, earliest)
+        [
+            self.client6.deadline(),
+            self.four.engine.deadline(),
+            flap,
+            socket,
+            native,
+            acd,
+            self.paused_until,
+            self.save_at,
+        ]
+        .into_iter()
+        .fold(None, earliest)
     }
 }
 

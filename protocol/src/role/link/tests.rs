@@ -249,7 +249,7 @@ fn a_lease_is_saved_then_configured_then_told() {
     let ask = rig.see();
     let ask = rig.first_sent(ask);
     let discover = rig.hear(&reply(&ask, Some(&[])));
-    assert_eq!(kinds(&discover), ["save", "send"], "the DISCOVER follows the Reply at once");
+    assert_eq!(kinds(&discover), ["send"], "the DISCOVER does not wait for the disk");
     let request = rig.hear(&response(&sent(&discover)[0], v4::MessageType::OFFER, |_| {}));
     assert_eq!(kinds(&request), ["send"]);
     let bound = rig.hear(&response(&sent(&request)[0], v4::MessageType::ACK, |_| {}));
@@ -487,7 +487,7 @@ fn a_lease_that_is_not_on_the_target_is_used_after_all_when_nobody_confirms_it()
     let reboot = rig.hear(&reply(&ask, Some(&[])));
     rig.first_sent(reboot);
     assert!(!kinds(&rig.effects).contains(&"configure"));
-    for _ in 0..4 {
+    for _ in 0..6 {
         rig.wait(Duration::from_secs(40));
     }
     assert!(kinds(&rig.effects).contains(&"configure"));
@@ -526,7 +526,10 @@ fn an_address_is_probed_for_then_installed_then_announced_inst_14() {
     while rig.link.status().state != LinkState::Bound {
         rig.wait(Duration::from_secs(10));
     }
-    assert_eq!(kinds(&rig.effects), ["send", "send", "send", "save", "configure", "send", "acquired"]);
+    let mut done = kinds(&rig.effects);
+    // The permit's own record may come while the probes are out.
+    done.dedup();
+    assert_eq!(done, ["send", "save", "configure", "send", "acquired"]);
     let hardware = rig.facts.hardware.clone();
     let probe = Packet::probe(LEASED, hardware.clone());
     let packets = [probe.clone(), probe.clone(), probe, Packet::announcement(LEASED, hardware)];

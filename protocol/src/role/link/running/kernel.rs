@@ -1,6 +1,6 @@
 //! What the kernel is told to have, and whether it has it.
 
-use super::{Cx, Installed, REMOVED_PAUSE, RESTORE_INTERVAL, Running};
+use super::{Cx, Installed, REMOVED_PAUSE, RESTORE_INTERVAL, Running, SAVE_DELAY};
 use crate::client4::config::ipv4_config;
 use crate::lease::{Lease4, LeaseEvent};
 use crate::machine::{ConfigureError, Effect};
@@ -108,8 +108,15 @@ impl Running {
         cx.out.push(Effect::Configure(None));
     }
 
+    /// Writes the record in a while, unless something writes it before: a crash until then costs nothing, because
+    /// DHCPv6 is asked again after every start.
+    pub(super) fn save_soon(&mut self, cx: &mut Cx<'_>) {
+        self.save_at.get_or_insert(cx.now + SAVE_DELAY);
+    }
+
     /// Writes the record if it changed.
     pub(in crate::role::link) fn save(&mut self, cx: &mut Cx<'_>) {
+        self.save_at = None;
         let mut record = cx.record.clone();
         self.client6.save(&mut record);
         record.permit = self.leave.permit().cloned();

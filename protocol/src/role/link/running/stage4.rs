@@ -1,6 +1,6 @@
 //! The 4o6 client: what it needs before it may start, and what becomes of its lease.
 
-use super::{Cx, Ending, Leave, Native, Retry, Running};
+use super::{Cx, Ending, Leave, NATIVE_FRESH, Native, Retry, Running};
 use crate::acd::{self, Acd};
 use crate::client4::{self, Client4, Start};
 use crate::client6::Client6;
@@ -52,8 +52,8 @@ impl Running {
             return Some("source-address");
         }
         match self.native {
-            Native::Clear => None,
-            Native::Unknown => {
+            Native::Clear(at) if cx.now.since(at) < NATIVE_FRESH => None,
+            Native::Clear(_) | Native::Unknown => {
                 self.check_native(None, cx);
                 Some("native-check")
             }

@@ -21,7 +21,14 @@ impl Running {
         self.act6(actions, cx);
     }
 
+    /// What a Reply means for 4o6 comes first: the DISCOVER need not wait until the disk has the rest.
     pub(super) fn act6(&mut self, actions: Vec<client6::Action>, cx: &mut Cx<'_>) {
+        for action in &actions {
+            if let client6::Action::Configured(options) = action {
+                self.on_configuration(options, cx);
+                self.settle(cx);
+            }
+        }
         for action in actions {
             match action {
                 client6::Action::Send(payload) => {
@@ -31,10 +38,10 @@ impl Running {
                     self.save(cx);
                     cx.out.push(Effect::Assign6(self.client6.assignments()));
                 }
-                client6::Action::Configured(options) => self.on_configuration(&options, cx),
+                client6::Action::Configured(_) => {}
                 client6::Action::Confirmed => self.on_confirmed(cx),
                 client6::Action::Expired => self.withdraw(Leave::Expired, cx),
-                client6::Action::Save => self.save(cx),
+                client6::Action::Save => self.save_soon(cx),
                 client6::Action::Refused(refused) => cx.out.push(Effect::Refused(refused)),
                 client6::Action::Note(name, text) => cx.note(name, text),
                 client6::Action::Released => {
@@ -83,7 +90,7 @@ impl Running {
                 }
             }
         }
-        self.save(cx);
+        self.save_soon(cx);
     }
 
     fn grant(&mut self, profile: WireProfile, servers: Vec<Ipv6Addr>, cx: &mut Cx<'_>) {
@@ -111,7 +118,7 @@ impl Running {
             OnWithdraw::Hold => {}
             OnWithdraw::Drop => self.forget(cx),
         }
-        self.save(cx);
+        self.save_soon(cx);
     }
 }
 
