@@ -154,15 +154,20 @@ impl Binding {
 
     /// Drops everything, without keeping it in mind.
     pub(super) fn forget(&mut self, cx: &mut Cx<'_>) {
-        self.hints = Associations::default();
+        self.forget_hints();
         self.set(None, cx);
+    }
+
+    /// No longer asks for what we had: a server refused.
+    pub(super) fn forget_hints(&mut self) {
+        self.hints = Associations::default();
     }
 
     /// Drops these addresses, because others use them.
     pub(super) fn drop_addresses(&mut self, addresses: &[Ipv6Addr], cx: &mut Cx<'_>) {
         let Some(mut lease) = self.lease.clone() else { return };
         lease.addresses.retain(|a| !addresses.contains(&a.address));
-        self.hints = Associations::default();
+        self.forget_hints();
         self.set(whole(lease), cx);
     }
 

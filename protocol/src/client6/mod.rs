@@ -27,6 +27,8 @@ mod reply;
 mod requesting;
 mod soliciting;
 mod stateful;
+#[cfg(test)]
+mod tests;
 
 use crate::exchange::Exchange;
 use crate::facts::{Address6, RouterAdvertisement};

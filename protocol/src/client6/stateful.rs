@@ -268,6 +268,7 @@ pub(super) fn refused(binding: &mut Binding, cx: &mut Cx<'_>) -> State {
     let until = cx.now + cx.back_off();
     cx.context.denied = true;
     binding.postpone(until);
+    binding.forget_hints();
     match binding.lease() {
         Some(_) => State::Bound,
         None => State::Resting { until },
