@@ -244,6 +244,7 @@ impl Running {
             self.forget(cx);
         }
         self.adopt(cx);
+        self.adopt6(cx);
         self.follow_carrier(cx);
         self.drive6(cx, |client6, cx, out| {
             client6.advertised(cx.now, cx.facts.ra.as_ref(), cx.rng, out);

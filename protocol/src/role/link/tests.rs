@@ -615,3 +615,12 @@ fn a_link_in_mode_off_never_asks_for_nor_uses_4o6_c6_02() {
     assert!(sent(&effects).is_empty());
     assert_eq!((rig.link.status().state, rig.link.status().reason), (LinkState::NotEnabled, "mode-off"));
 }
+
+#[test]
+fn an_address_of_ours_that_no_lease_remembers_goes_at_start_sup_12() {
+    let mut rig = Rig::new(settings());
+    rig.facts.target.as_mut().unwrap().ours4 = vec![LEASED];
+    let effects = rig.see();
+    assert!(effects.contains(&Effect::Configure(None)), "{effects:?}");
+    assert!(effects.contains(&Effect::Assign6(Vec::new())), "nor does any IPv6 address stay");
+}

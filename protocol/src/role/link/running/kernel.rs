@@ -2,26 +2,28 @@
 
 use super::{Cx, Installed, REMOVED_PAUSE, RESTORE_INTERVAL, Running, SAVE_DELAY};
 use crate::client4::config::ipv4_config;
-use crate::lease::{Lease4, LeaseEvent};
+use crate::lease::LeaseEvent;
 use crate::machine::{ConfigureError, Effect};
 
 impl Running {
-    /// A remembered lease whose address is still on the target goes on without a flap; so do IPv6 addresses.
+    /// A remembered lease whose address is still on the target goes on without a flap. An address of ours that no lease
+    /// remembers was left behind by a crash, and goes.
     pub(super) fn adopt(&mut self, cx: &mut Cx<'_>) {
-        let here = |lease: &Lease4| {
-            cx.facts.target.as_ref().is_some_and(|target| target.ours4.contains(&lease.address))
-        };
-        if self.four.engine.lease().is_some_and(here) {
+        let Some(target) = cx.facts.target.as_ref().filter(|target| !target.ours4.is_empty()) else { return };
+        if self.four.engine.lease().is_some_and(|lease| target.ours4.contains(&lease.address)) {
             self.proven = true;
             self.configure(cx);
+        } else if self.installed.is_none() {
+            cx.out.push(Effect::Configure(None));
         }
-        // Addresses that the stage does not want any more (it was stateful and is not) go with an empty list.
-        let assignments = self.client6.assignments();
-        let on_link = |address| cx.facts.addresses.iter().any(|a| a.address == address);
-        let remembered = cx.record.lease6.iter().flat_map(|lease| &lease.addresses);
-        if remembered.map(|a| a.address).any(on_link) {
-            cx.out.push(Effect::Assign6(assignments));
-        }
+    }
+
+    /// Remembered IPv6 addresses that are still on the link stay; others of ours go: those of a crash, and those of a
+    /// stage that was stateful and is not any more.
+    pub(super) fn adopt6(&self, cx: &mut Cx<'_>) {
+        let mut kept = self.client6.assignments();
+        kept.retain(|assigned| cx.facts.addresses.iter().any(|a| a.address == assigned.address));
+        cx.out.push(Effect::Assign6(kept));
     }
 
     /// Tells the kernel what it should have, if that differs from what it was told.
