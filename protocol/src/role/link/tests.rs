@@ -624,3 +624,20 @@ fn an_address_of_ours_that_no_lease_remembers_goes_at_start_sup_12() {
     assert!(effects.contains(&Effect::Configure(None)), "{effects:?}");
     assert!(effects.contains(&Effect::Assign6(Vec::new())), "nor does any IPv6 address stay");
 }
+
+#[test]
+fn a_lease_that_init_reboot_extended_is_saved_before_its_address_is_checked() {
+    let (mut rig, _) = checking();
+    while rig.link.status().state != LinkState::Bound {
+        rig.wait(Duration::from_secs(10));
+    }
+    rig.now = rig.now + Duration::from_secs(60);
+    let ask = rig.input(Input::Command(Command::Restart));
+    let ask = rig.first_sent(ask);
+    let reboot = rig.hear(&reply(&ask, Some(&[])));
+    let reboot = rig.first_sent(reboot);
+    let acked = rig.hear(&response(&reboot, v4::MessageType::ACK, |_| {}));
+    // The new lease is in force from here on: a driver that repeats what the kernel refused would install it.
+    assert_eq!(kinds(&acked).first(), Some(&"save"), "{acked:?}");
+    assert!(acked.contains(&Effect::Open(Endpoint::Arp)));
+}

@@ -51,6 +51,8 @@ impl Running {
                 if self.installed.as_ref().is_some_and(|old| old.target == target && old.config == config) {
                     return;
                 }
+                // No address is on the target that a crash would forget, whatever led here.
+                self.save(cx);
                 cx.out.push(Effect::Configure(Some(Box::new(config.clone()))));
                 self.installed = Some(Installed { target, config, outcome: None });
             }

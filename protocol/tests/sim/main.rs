@@ -1,0 +1,8 @@
+//! The link role in a simulated network, invariants checked after every step.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod main_path;
+mod matrix;
+mod model;
+mod seeds;
+mod years;

@@ -1,0 +1,262 @@
+//! What the daemon does with a role: hands it inputs, executes its effects front to back, and carries its datagrams.
+
+use super::attacker::mutate;
+use super::net::{Event, Net, Sent};
+use super::{ms, secs};
+use dhcp4o6_protocol::acd::Packet;
+use dhcp4o6_protocol::ids::HardwareAddress;
+use dhcp4o6_protocol::lease::Ipv4Config;
+use dhcp4o6_protocol::machine::{Effect, Endpoint, Input, Machine};
+use dhcp4o6_protocol::refused::Refused;
+use dhcp4o6_protocol::status::LinkState;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Refusals of a part of a datagram whose rest is used.
+const PARTS: [Refused; 8] = [
+    Refused::BadOption,
+    Refused::BadIa,
+    Refused::DuplicateOption,
+    Refused::BadOption88,
+    Refused::Option88Truncated,
+    Refused::BadEnable,
+    Refused::BadAftr,
+    Refused::RateLimited,
+];
+
+/// What the driver has to tell once the effects of an input are executed.
+enum Outcome {
+    Opened(Endpoint),
+    Configured(bool),
+}
+
+impl Net {
+    /// One input and all that follows from it at once.
+    pub(super) fn input(&mut self, input: Input<'_>) {
+        let mut outcomes = self.execute_all(input);
+        while !outcomes.is_empty() {
+            let outcome = outcomes.remove(0);
+            let more = match outcome {
+                Outcome::Opened(endpoint) => {
+                    let result = match endpoint {
+                        Endpoint::Client6 => self.port546,
+                        Endpoint::Native4 => self.port68,
+                        Endpoint::Arp => Ok(()),
+                    };
+                    if result.is_err() || endpoint == Endpoint::Native4 {
+                        self.sockets.retain(|open| *open != endpoint);
+                    }
+                    self.execute_all(Input::Opened(endpoint, result))
+                }
+                Outcome::Configured(taken) => {
+                    let result = match (taken, &self.kernel.refuses) {
+                        (false, Some(error)) => Err(error.clone()),
+                        (false, None) => Err(dhcp4o6_protocol::machine::ConfigureError::NoTarget),
+                        (true, _) => Ok(()),
+                    };
+                    self.execute_all(Input::Configured(result))
+                }
+            };
+            outcomes.extend(more);
+        }
+    }
+
+    fn execute_all(&mut self, input: Input<'_>) -> Vec<Outcome> {
+        let now = self.now;
+        let Some(mut link) = self.link.take() else { return Vec::new() };
+        let datagram = matches!(input, Input::Datagram(_));
+        self.note(|_| brief(&input));
+        let before = link.status().clone();
+        let deadline = link.deadline();
+        let mut effects = Vec::new();
+        link.handle(now, input, &mut effects);
+        let after = link.status().clone();
+        if datagram && matches!(effects[..], [Effect::Refused(refused)] if !PARTS.contains(&refused)) {
+            // Invariant 5.
+            assert_eq!(link.deadline(), deadline, "a refused datagram moved a timer");
+            assert_eq!(after, before, "a refused datagram changed the state");
+        }
+        self.watch.effects(now, &self.settings, &before, &after, &effects);
+        if after.state == LinkState::Bound && before.state != LinkState::Bound {
+            self.bound_at.push(now);
+        }
+        self.link = Some(link);
+        let mut outcomes = Vec::new();
+        for effect in effects {
+            if self
+                .dies_after
+                .as_mut()
+                .is_some_and(|left| left.checked_sub(1).inspect(|less| *left = *less).is_none())
+            {
+                let pause = self.chance.within(ms(1), secs(3));
+                self.kill(pause);
+                return Vec::new();
+            }
+            self.execute(effect, &mut outcomes);
+        }
+        outcomes
+    }
+
+    fn execute(&mut self, effect: Effect, outcomes: &mut Vec<Outcome>) {
+        let now = self.now;
+        match effect {
+            Effect::Open(endpoint) => {
+                self.sockets.push(endpoint);
+                outcomes.push(Outcome::Opened(endpoint));
+            }
+            Effect::Close(endpoint) => self.sockets.retain(|open| *open != endpoint),
+            Effect::Send { via: Endpoint::Arp, payload, .. } => self.arp(&payload),
+            Effect::Send { via, source, to, payload } => {
+                assert!(self.sockets.contains(&via), "sent by a socket that is not open");
+                self.send(source, *to.ip(), payload);
+            }
+            Effect::Assign6(want) => {
+                self.note(|_| format!("  assign {:?}", want.iter().map(|a| a.address).collect::<Vec<_>>()));
+                self.kernel.assign6(now, &want);
+            }
+            Effect::Configure(want) => outcomes.extend(self.configure_now(want)),
+            Effect::Save(record) => {
+                if self.disk_broken {
+                    self.unwritten = Some(*record);
+                } else {
+                    self.disk = *record;
+                }
+            }
+            Effect::Notify(event) => {
+                self.note(|_| format!("  {} {}", event.kind.word(), event.lease.address));
+                let disk = (!self.disk_broken).then_some(&self.disk);
+                self.watch.told(&event, disk, &self.kernel);
+                self.told.push((now, event));
+            }
+            Effect::Publish(status) => self.note(|_| {
+                format!(
+                    "  {} ({}), dhcp6 {}, permit {}, dhcp4 {}",
+                    status.state.word(),
+                    status.reason,
+                    status.dhcp6.state,
+                    status.permit_state,
+                    status.client4.state
+                )
+            }),
+            Effect::Refused(refused) => {
+                self.note(|_| format!("  refused: {refused}"));
+                self.refused.count(refused);
+            }
+            Effect::Stopped => {
+                self.link = None;
+                self.sockets.clear();
+                self.has_stopped = true;
+            }
+        }
+    }
+
+    /// The driver's second attempt at what the kernel refused.
+    pub(super) fn configure(&mut self, want: Option<Box<Ipv4Config>>) {
+        if let Some(Outcome::Configured(taken)) = self.configure_now(want) {
+            let result = match (taken, &self.kernel.refuses) {
+                (true, _) => Ok(()),
+                (false, Some(error)) => Err(error.clone()),
+                (false, None) => Err(dhcp4o6_protocol::machine::ConfigureError::NoTarget),
+            };
+            self.input(Input::Configured(result));
+        }
+    }
+
+    fn configure_now(&mut self, want: Option<Box<Ipv4Config>>) -> Option<Outcome> {
+        let result = self.kernel.configure(self.now, want.as_deref());
+        self.note(|_| {
+            format!("  configure {:?}: {result:?}", want.as_ref().map(|c| (c.address, c.expires_at)))
+        });
+        if result.is_err() {
+            let at = self.now + secs(1);
+            if self.wanted.is_none() {
+                self.put(at, Event::Retry);
+            }
+            self.wanted = Some(want);
+        } else {
+            self.wanted = None;
+        }
+        Some(Outcome::Configured(result.is_ok()))
+    }
+
+    fn send(&mut self, source: Option<Ipv6Addr>, to: Ipv6Addr, payload: Vec<u8>) {
+        let from = source.unwrap_or_else(|| self.kernel.link_local());
+        self.note(|_| {
+            format!("  send type {} {from} -> {to}, {} octets", payload.first().unwrap_or(&0), payload.len())
+        });
+        if self.keeps_sent {
+            self.sent.push(Sent { at: self.now, source, to, payload: payload.clone() });
+        }
+        if !self.kernel.running() || !self.kernel.has(from) {
+            return;
+        }
+        if let Some(mut attacker) = self.attacker.take() {
+            let address = attacker.address();
+            for forged in attacker.hear(self.now, to, &payload, &mut self.chance) {
+                self.attacked = true;
+                self.answer(address, from, forged);
+            }
+            self.attacker = Some(attacker);
+        }
+        for server in 0..self.servers.len() {
+            if self.servers[server].is_at(to) {
+                self.carry(|payload| Event::ToServer { server, from, to, payload }, payload.clone(), false);
+            }
+        }
+    }
+
+    /// A datagram on its way to the client.
+    pub(super) fn answer(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: Vec<u8>) {
+        self.carry(|payload| Event::ToClient { from, to, payload }, payload, true);
+    }
+
+    fn carry(&mut self, event: impl Fn(Vec<u8>) -> Event, payload: Vec<u8>, may_be_damaged: bool) {
+        let weather = self.weather;
+        let copies = if self.chance.happens(weather.duplicates) { 2 } else { 1 };
+        for _ in 0..copies {
+            if self.chance.happens(weather.loss) {
+                continue;
+            }
+            let mut payload = payload.clone();
+            if may_be_damaged && self.chance.happens(weather.damage) {
+                self.attacked = true;
+                mutate(&mut payload, &mut self.chance);
+            }
+            let mut at = self.now + self.chance.within(weather.latency.0, weather.latency.1);
+            if self.chance.happens(weather.stragglers) {
+                at = at + self.chance.within(ms(0), secs(10));
+            }
+            self.put(at, event(payload));
+        }
+    }
+
+    /// The target's link hears an ARP packet; whoever has the address says so.
+    fn arp(&mut self, payload: &[u8]) {
+        let packet = Packet::parse(payload).expect("what is sent is well formed");
+        self.watch.reached.insert("sent-arp");
+        if self.neighbour == Some(packet.target) {
+            let sender_hardware = HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 0x99]);
+            let answer =
+                Packet { op: 2, sender_hardware, sender: packet.target, target: Ipv4Addr::UNSPECIFIED };
+            let at = self.now + ms(2);
+            self.put(at, Event::Arp(answer.emit()));
+        }
+    }
+}
+
+fn brief(input: &Input<'_>) -> String {
+    match input {
+        Input::Link(facts) => format!(
+            "link {} up {} carrier {} {:?} ours4 {:?}",
+            facts.index,
+            facts.up,
+            facts.carrier,
+            facts.addresses.iter().map(|a| (a.address, a.tentative)).collect::<Vec<_>>(),
+            facts.target.as_ref().map(|t| &t.ours4)
+        ),
+        Input::Datagram(datagram) => {
+            format!("datagram type {} from {}", datagram.payload.first().unwrap_or(&0), datagram.from.ip())
+        }
+        Input::Settings(_) => "settings".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,325 @@
+//! The kernel's side of one link: addresses with duplicate address detection and lifetimes, carrier, and the IPv4
+//! configuration on the target.
+
+use dhcp4o6_protocol::facts::{Address6, LinkFacts, RouterAdvertisement, Target};
+use dhcp4o6_protocol::ids::HardwareAddress;
+use dhcp4o6_protocol::lease::{Assignment6, Ipv4Config};
+use dhcp4o6_protocol::machine::ConfigureError;
+use dhcp4o6_protocol::time::{Instant, earliest};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+const MAC: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 1];
+const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x5eff, 0xfe10, 1);
+
+pub(crate) struct Kernel {
+    /// 0 when the link does not exist.
+    index: u32,
+    last_index: u32,
+    up: bool,
+    carrier: bool,
+    addresses: Vec<Address>,
+    pub(crate) ra: Option<RouterAdvertisement>,
+    /// The prefix that router advertisements give for autonomous addresses.
+    slaac: Option<Ipv6Addr>,
+    /// Another interface gets the IPv4 address.
+    pub(crate) separate_target: bool,
+    target_exists: bool,
+    /// What is on the target, with our mark.
+    installed: Option<Ipv4Config>,
+    /// How long duplicate address detection takes.
+    pub(crate) dad: Duration,
+    /// The next address that is assigned turns out to be a duplicate.
+    pub(crate) next_is_duplicate: bool,
+    /// What comes of every attempt to add something.
+    pub(crate) refuses: Option<ConfigureError>,
+    changed: bool,
+}
+
+struct Address {
+    address: Ipv6Addr,
+    prefix_len: u8,
+    ours: bool,
+    checked_at: Option<Instant>,
+    duplicate: bool,
+    /// What the check will find.
+    taken: bool,
+    preferred_until: Option<Instant>,
+    valid_until: Option<Instant>,
+    deprecated: bool,
+}
+
+impl Kernel {
+    pub(crate) fn new() -> Self {
+        Self {
+            index: 0,
+            last_index: 6,
+            up: false,
+            carrier: false,
+            addresses: Vec::new(),
+            ra: None,
+            slaac: None,
+            separate_target: false,
+            target_exists: true,
+            installed: None,
+            dad: Duration::from_millis(1500),
+            next_is_duplicate: false,
+            refuses: None,
+            changed: true,
+        }
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.index != 0
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn running(&self) -> bool {
+        self.exists() && self.up && self.carrier
+    }
+
+    /// The interface appears, up and with carrier.
+    pub(crate) fn plug(&mut self, now: Instant) {
+        if !self.exists() {
+            self.last_index += 1;
+            self.index = self.last_index;
+        }
+        self.up = true;
+        self.set_carrier(now, true);
+    }
+
+    /// The interface disappears, and all that was on it.
+    pub(crate) fn unplug(&mut self) {
+        self.index = 0;
+        self.up = false;
+        self.carrier = false;
+        self.addresses.clear();
+        if !self.separate_target {
+            self.installed = None;
+        }
+        self.changed = true;
+    }
+
+    /// The machine restarts: nothing of the kernel's state stays.
+    pub(crate) fn reboot(&mut self) {
+        self.unplug();
+        self.installed = None;
+    }
+
+    pub(crate) fn set_carrier(&mut self, now: Instant, carrier: bool) {
+        if !self.exists() || self.carrier == carrier {
+            return;
+        }
+        self.carrier = carrier;
+        self.changed = true;
+        if carrier {
+            // Addresses that were there are checked again; the link-local one is made if it is missing.
+            let again = Some(now + self.dad);
+            for a in &mut self.addresses {
+                a.checked_at = again;
+                a.taken |= a.ours && std::mem::take(&mut self.next_is_duplicate);
+            }
+            self.add(now, LINK_LOCAL, 64, false, None, None);
+            self.autoconfigure(now);
+        }
+    }
+
+    pub(crate) fn advertise(&mut self, now: Instant, managed: bool, other: bool, prefix: Option<Ipv6Addr>) {
+        let prefixes = prefix.map(|prefix| (prefix, 64)).into_iter().collect();
+        self.ra = Some(RouterAdvertisement { managed, other, prefixes });
+        if self.slaac != prefix {
+            if let Some(old) = self.slaac {
+                self.addresses.retain(|a| a.ours || a.address.segments()[..4] != old.segments()[..4]);
+            }
+            self.slaac = prefix;
+        }
+        self.autoconfigure(now);
+        self.changed = true;
+    }
+
+    fn autoconfigure(&mut self, now: Instant) {
+        if let Some(prefix) = self.slaac.filter(|_| self.running()) {
+            let host = u128::from(LINK_LOCAL) & u128::from(u64::MAX);
+            self.add(now, Ipv6Addr::from(u128::from(prefix) | host), 64, false, None, None);
+        }
+    }
+
+    fn add(
+        &mut self,
+        now: Instant,
+        address: Ipv6Addr,
+        prefix_len: u8,
+        ours: bool,
+        preferred_until: Option<Instant>,
+        valid_until: Option<Instant>,
+    ) {
+        if let Some(old) = self.addresses.iter_mut().find(|a| a.address == address) {
+            (old.preferred_until, old.valid_until) = (preferred_until, valid_until);
+            let deprecated = preferred_until.is_some_and(|at| at <= now);
+            self.changed |= old.deprecated != deprecated;
+            old.deprecated = deprecated;
+            return;
+        }
+        let taken = ours && std::mem::take(&mut self.next_is_duplicate);
+        self.addresses.push(Address {
+            address,
+            prefix_len,
+            ours,
+            checked_at: Some(now + self.dad),
+            duplicate: false,
+            taken,
+            preferred_until,
+            valid_until,
+            deprecated: preferred_until.is_some_and(|at| at <= now),
+        });
+        self.changed = true;
+    }
+
+    pub(crate) fn assign6(&mut self, now: Instant, want: &[Assignment6]) {
+        let before = self.addresses.len();
+        self.addresses.retain(|a| !a.ours || want.iter().any(|w| w.address == a.address));
+        self.changed |= self.addresses.len() != before;
+        if !self.exists() {
+            return;
+        }
+        for w in want.iter().filter(|w| w.valid_until.is_none_or(|end| now < end)) {
+            self.add(now, w.address, 128, true, w.preferred_until, w.valid_until);
+        }
+    }
+
+    pub(crate) fn configure(
+        &mut self,
+        now: Instant,
+        want: Option<&Ipv4Config>,
+    ) -> Result<(), ConfigureError> {
+        if let Some(error) = self.refuses.as_ref().filter(|_| want.is_some()) {
+            return Err(error.clone());
+        }
+        if want.is_some() && self.target_index().is_none() {
+            return Err(ConfigureError::NoTarget);
+        }
+        self.changed |= self.installed.as_ref().map(|c| c.address) != want.map(|c| c.address);
+        // The kernel refuses an address whose lifetime is over.
+        self.installed = want.filter(|c| c.expires_at.is_none_or(|end| now < end)).cloned();
+        Ok(())
+    }
+
+    /// Somebody else removes the IPv4 address. False when there was none.
+    pub(crate) fn steal(&mut self) -> bool {
+        self.changed = true;
+        self.installed.take().is_some()
+    }
+
+    pub(crate) fn installed(&self) -> Option<&Ipv4Config> {
+        self.installed.as_ref()
+    }
+
+    pub(crate) fn ours6(&self) -> impl Iterator<Item = (Ipv6Addr, Option<Instant>)> {
+        self.addresses.iter().filter(|a| a.ours).map(|a| (a.address, a.valid_until))
+    }
+
+    pub(crate) fn has(&self, address: Ipv6Addr) -> bool {
+        self.exists() && self.addresses.iter().any(|a| a.address == address)
+    }
+
+    pub(crate) fn link_local(&self) -> Ipv6Addr {
+        LINK_LOCAL
+    }
+
+    /// The target appears or disappears, if it is another interface than the link.
+    pub(crate) fn set_target(&mut self, exists: bool) {
+        if !self.separate_target {
+            return;
+        }
+        self.target_exists = exists;
+        if !exists {
+            self.installed = None;
+        }
+        self.changed = true;
+    }
+
+    fn target_index(&self) -> Option<u32> {
+        match (self.separate_target, self.target_exists) {
+            (true, true) => Some(100),
+            (true, false) => None,
+            (false, _) => (self.index != 0).then_some(self.index),
+        }
+    }
+
+    /// Lifetimes and checks that are over by now.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let before = self.addresses.len();
+        self.addresses.retain(|a| !over(a.valid_until));
+        self.changed |= self.addresses.len() != before;
+        for a in &mut self.addresses {
+            if over(a.checked_at) {
+                (a.checked_at, a.duplicate) = (None, a.taken);
+                self.changed = true;
+            }
+            if over(a.preferred_until) && !a.deprecated {
+                a.deprecated = true;
+                self.changed = true;
+            }
+        }
+        if self.installed.as_ref().is_some_and(|c| over(c.expires_at)) {
+            self.installed = None;
+            self.changed = true;
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let of = |a: &Address| {
+            let preferred = a.preferred_until.filter(|_| !a.deprecated);
+            [a.checked_at, preferred, a.valid_until].into_iter().fold(None, earliest)
+        };
+        let addresses = self.addresses.iter().map(of).fold(None, earliest);
+        earliest(addresses, self.installed.as_ref().and_then(|c| c.expires_at))
+    }
+
+    /// What the link's watcher would report, if anything changed since the last call.
+    pub(crate) fn news(&mut self) -> Option<LinkFacts> {
+        std::mem::take(&mut self.changed).then(|| self.facts())
+    }
+
+    pub(crate) fn forget_news(&mut self) {
+        self.changed = true;
+    }
+
+    fn facts(&self) -> LinkFacts {
+        let hardware = HardwareAddress::ethernet(MAC);
+        let address = |a: &Address| Address6 {
+            address: a.address,
+            prefix_len: a.prefix_len,
+            tentative: a.checked_at.is_some(),
+            duplicate: a.duplicate,
+            deprecated: a.deprecated,
+            temporary: false,
+        };
+        let ours4: Vec<Ipv4Addr> = self.installed.iter().map(|c| c.address).collect();
+        LinkFacts {
+            index: self.index,
+            name: if self.exists() { "wan0".to_owned() } else { String::new() },
+            up: self.up,
+            carrier: self.carrier,
+            mtu: 1500,
+            hardware: hardware.clone(),
+            addresses: self.addresses.iter().map(address).collect(),
+            elsewhere6: Vec::new(),
+            foreign4: Vec::new(),
+            ra: self.ra.clone(),
+            target: self.target_index().map(|index| Target {
+                index,
+                name: "wan0".to_owned(),
+                mtu: 1500,
+                up: true,
+                arp: true,
+                hardware,
+                ours4,
+            }),
+        }
+    }
+}
