@@ -133,27 +133,21 @@ fn replies_that_carry_no_configuration_leave_the_permit_alone_e2() {
 
 #[test]
 fn a_permit_that_returns_takes_the_lease_up_where_its_clock_is_e3() {
-    // (seed, minutes without permit, what is sent when it returns)
-    let cases: [(u64, u64, &[(MessageType, bool)]); 3] = [
-        (107, 15, &[]),
-        (108, 40, &[(MessageType::REQUEST, true)]),
-        (109, 56, &[(MessageType::REQUEST, false)]),
-    ];
-    for (seed, minutes, expected) in cases {
-        let mut net = withdrawn(seed, |_| {});
-        // The engine's times count from the lease; the refresh comes every ten minutes and then finds option 88 again.
-        let since = net.now.since(net.status().client4.lease.unwrap().requested_at);
-        net.run_for(secs(minutes * 60).saturating_sub(since));
+    // A lease of 65 minutes, whose T1 and T2 are near 32 and 57. Every ten minutes the permit may return.
+    for (seed, minutes, unicast, state) in [(107, 35, true, "renewing"), (109, 58, false, "rebinding")] {
+        let mut net = stateless(seed);
+        net.servers[0].four.lease = 65 * 60;
+        let mut net = bound(net);
+        let address = net.address();
+        net.servers[0].enable = Enable::No;
+        net.run_for(secs(minutes * 60));
+        assert_eq!((net.status().permit_state, net.address()), ("withdrawn", address));
         net.servers[0].enable = Enable::Servers(Vec::new());
-        net.command(Command::Resumed);
-        net.run_until(secs(30), |net| net.status().permit_state == "valid");
-        net.run_for(secs(5));
-        let mut sent = queries(&net);
-        // Waking up asks for confirmation first (E15); what follows is the clock's.
-        sent.retain(|(kind, _)| *kind != MessageType::DISCOVER);
-        assert!(net.address().is_some(), "kept or added again after {minutes} minutes");
-        assert!(sent.len() <= expected.len().max(1), "{minutes} minutes: {sent:?}");
-        assert!(net.is_bound());
+        net.run_until(secs(700), |net| net.status().permit_state == "valid");
+        assert_eq!(net.status().client4.state, state);
+        net.until_bound(secs(5));
+        assert_eq!(queries(&net), [(MessageType::REQUEST, unicast)]);
+        assert_eq!(net.address(), address);
     }
 }
 

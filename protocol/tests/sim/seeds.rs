@@ -73,7 +73,7 @@ const SOMETIMES: [&str; 60] = [
     "bad-reply6",
     "bad-opt88",
     "no-permit",
-    "wrong-link",
+    "mcast-dst",
     "xid-mismatch",
     "unexpected-state",
     // The world.

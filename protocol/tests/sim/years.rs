@@ -4,6 +4,7 @@ use crate::model::net::Net;
 use crate::model::server::Server;
 use crate::model::{hours, secs};
 use dhcp4o6_protocol::lease::LeaseEventKind as K;
+use dhcp4o6_protocol::settings::LinkSettings;
 use std::time::Duration;
 
 const YEAR: Duration = hours(24 * 365);
@@ -28,19 +29,31 @@ fn twenty_years_at_thirty_percent_loss() {
     assert!(!net.watch.reached.contains("nak") && !net.watch.reached.contains("declined"));
 }
 
-#[test]
-fn a_fresh_link_is_bound_within_two_minutes_at_thirty_percent_loss_in_95_of_100_cases() {
-    let mut times: Vec<Duration> = (0..1000)
-        .map(|seed| {
-            let mut net = Net::seeded(seed).quiet().loss(0.3).server(Server::good(1)).up();
-            net.until_bound(hours(48))
-        })
-        .collect();
+/// How long 1,000 fresh links take to be bound when 30 of 100 datagrams are lost in either direction, sorted.
+fn times_to_bound(rapid: bool) -> Vec<Duration> {
+    let time = |seed| {
+        let mut server = Server::good(1);
+        (server.rapid_commit, server.four.rapid_commit) = (rapid, rapid);
+        let both = |s: &mut LinkSettings| (s.dhcp6.rapid_commit, s.dhcp4.rapid_commit) = (rapid, rapid);
+        Net::seeded(seed).quiet().loss(0.3).server(server).set(both).up().until_bound(hours(48))
+    };
+    let mut times: Vec<Duration> = (0..1000).map(time).collect();
     times.sort();
-    let (median, p95) = (times[500], times[950]);
-    println!(
-        "link-up to bound at 30 % loss: median {median:?}, 95th percentile {p95:?}, slowest {:?}",
-        times[999]
-    );
-    assert!(p95 < secs(120), "95th percentile {p95:?}");
+    let [median, p90, p95] = [500, 900, 950].map(|rank| times[rank]);
+    println!("bound at 30 % loss, rapid commit {rapid}: median {median:?}, 90 % {p90:?}, 95 % {p95:?}");
+    times
+}
+
+#[test]
+fn at_thirty_percent_loss_a_link_with_rapid_commit_is_bound_in_two_minutes_in_95_of_100_cases() {
+    assert!(times_to_bound(true)[950] < secs(120));
+}
+
+#[test]
+fn at_thirty_percent_loss_a_link_is_bound_as_soon_as_the_pauses_of_the_protocols_allow() {
+    // Four round trips, of which each fails in 51 of 100 cases, with pauses of 1, 2, 4 s and so on in DHCPv6 and 4, 8,
+    // 16 s and so on in DHCPv4: by these alone 95 of 100 links are bound after 128 s, and 90 after 76 s.
+    let times = times_to_bound(false);
+    assert!(times[900] < secs(90));
+    assert!(times[950] < secs(140));
 }

@@ -167,13 +167,15 @@ impl Net {
             format!("  configure {:?}: {result:?}", want.as_ref().map(|c| (c.address, c.expires_at)))
         });
         if result.is_err() {
-            let at = self.now + secs(1);
+            let at = self.now + self.retry;
             if self.wanted.is_none() {
                 self.put(at, Event::Retry);
             }
+            self.retry = (self.retry * 2).min(secs(60));
             self.wanted = Some(want);
         } else {
             self.wanted = None;
+            self.retry = secs(1);
         }
         Some(Outcome::Configured(result.is_ok()))
     }
@@ -193,7 +195,10 @@ impl Net {
             let address = attacker.address();
             for forged in attacker.hear(self.now, to, &payload, &mut self.chance) {
                 self.attacked = true;
-                self.answer(address, from, forged);
+                // Sometimes to everybody on the link.
+                let to =
+                    if self.chance.happens(0.1) { Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1) } else { from };
+                self.answer(address, to, forged);
             }
             self.attacker = Some(attacker);
         }

@@ -87,7 +87,9 @@ pub(crate) struct Net {
     pub(crate) port68: Result<(), OpenError>,
     /// Somebody on the target's link has this IPv4 address.
     pub(crate) neighbour: Option<Ipv4Addr>,
+    /// What the kernel refused, to be tried again after a while.
     pub(super) wanted: Option<Option<Box<Ipv4Config>>>,
+    pub(super) retry: Duration,
     /// The process dies after this many more effects.
     pub(crate) dies_after: Option<usize>,
     pub(crate) watch: Watch,
@@ -130,6 +132,7 @@ impl Net {
             port68: Ok(()),
             neighbour: None,
             wanted: None,
+            retry: ms(1000),
             dies_after: None,
             watch: Watch::new(now),
             sent: Vec::new(),
@@ -373,7 +376,8 @@ impl Net {
                 }
             }
             Event::ToClient { from, to, payload } => {
-                if self.kernel.has(to) && self.sockets.contains(&Endpoint::Client6) {
+                let ours = self.kernel.has(to) || (to.is_multicast() && self.kernel.running());
+                if ours && self.sockets.contains(&Endpoint::Client6) {
                     self.deliver(Endpoint::Client6, from, to, &payload);
                 }
             }
