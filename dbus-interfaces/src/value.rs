@@ -1,13 +1,13 @@
 //! Value types. Dictionaries only ever gain keys.
 
 use serde::{Deserialize, Serialize};
-use zbus::{DeserializeDict, OwnedObjectPath, SerializeDict, Type};
+use zbus::{DeserializeDict, OwnedObjectPath, Type};
 
 /// A moment that never comes, and the length of a lifetime that never ends.
 pub const NEVER: u64 = u64::MAX;
 
 /// The IPv4 configuration in force: what is on the device, and what else the lease gave. An empty dictionary is none.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Ip4Config {
     /// The address.
@@ -35,7 +35,7 @@ pub struct Ip4Config {
 }
 
 /// An IPv4 route.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Route {
     /// Network.
@@ -49,7 +49,7 @@ pub struct Route {
 }
 
 /// The last thing that went wrong. An empty dictionary is nothing.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct LastError {
     /// A stable kebab-case name.
@@ -61,7 +61,7 @@ pub struct LastError {
 }
 
 /// What router advertisements said. An empty dictionary: none came.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct RouterAdvertisement {
     /// M flag: addresses by DHCPv6.
@@ -73,7 +73,7 @@ pub struct RouterAdvertisement {
 }
 
 /// An exchange that waits for an answer. An empty dictionary is none.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Exchange {
     /// What is sent, in the RFC's word.
@@ -87,7 +87,7 @@ pub struct Exchange {
 }
 
 /// An address that DHCPv6 assigned.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Address {
     /// The address.
@@ -99,7 +99,7 @@ pub struct Address {
 }
 
 /// A prefix that DHCPv6 delegated.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Prefix {
     /// The prefix.
@@ -113,7 +113,7 @@ pub struct Prefix {
 }
 
 /// Leave to run DHCPv4 over DHCPv6.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Permit {
     /// `none`, `valid`, `suspended`, `withdrawn`, `expired` or `refused`.
@@ -127,7 +127,7 @@ pub struct Permit {
 }
 
 /// A DHCPv4 lease. An empty dictionary is none.
-#[derive(Clone, PartialEq, Eq, Debug, Default, SerializeDict, DeserializeDict, Type)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "kebab-case")]
 pub struct Lease {
     /// The address.

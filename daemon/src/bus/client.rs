@@ -1,8 +1,7 @@
 //! `org.dhcp4o6.Client1`.
 
 use super::registry::Shared;
-use super::values;
-use dhcp4o6_dbus::{Exchange, Lease, Permit};
+use super::values::{self, Dictionary};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use zbus::interface;
@@ -29,7 +28,7 @@ impl Client1 {
     }
 
     #[zbus(property)]
-    fn permit(&self) -> Permit {
+    fn permit(&self) -> Dictionary {
         values::permit(&self.0.status())
     }
 
@@ -54,12 +53,12 @@ impl Client1 {
     }
 
     #[zbus(property)]
-    fn lease(&self) -> Lease {
+    fn lease(&self) -> Dictionary {
         self.0.status().client4.lease.as_ref().map(values::lease).unwrap_or_default()
     }
 
     #[zbus(property)]
-    fn exchange(&self) -> Exchange {
+    fn exchange(&self) -> Dictionary {
         values::exchange(self.0.status().client4.exchange.as_ref())
     }
 

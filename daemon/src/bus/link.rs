@@ -3,10 +3,10 @@
 use super::announce;
 use super::authority::{Right, authorise};
 use super::registry::Shared;
-use super::values;
+use super::values::{self, Dictionary};
 use crate::clock;
 use crate::control::LinkRequest;
-use dhcp4o6_dbus::{Error, Ip4Config, LastError, Lease, RouterAdvertisement, Step};
+use dhcp4o6_dbus::{Error, Step};
 use dhcp4o6_protocol::explain::explain;
 use dhcp4o6_protocol::machine::Command;
 use std::sync::Arc;
@@ -131,7 +131,7 @@ impl Link1 {
     pub(super) async fn lease_event(
         emitter: &SignalEmitter<'_>,
         kind: &str,
-        lease: Lease,
+        lease: Dictionary,
     ) -> zbus::Result<()>;
 
     #[zbus(property)]
@@ -170,12 +170,12 @@ impl Link1 {
     }
 
     #[zbus(property)]
-    fn ip4_config(&self) -> Ip4Config {
+    fn ip4_config(&self) -> Dictionary {
         values::ip4_config(&self.0.status())
     }
 
     #[zbus(property)]
-    fn last_error(&self) -> LastError {
+    fn last_error(&self) -> Dictionary {
         values::last_error(&self.0.status())
     }
 
@@ -205,7 +205,7 @@ impl Link1 {
     }
 
     #[zbus(property)]
-    fn router_advertisement(&self) -> RouterAdvertisement {
+    fn router_advertisement(&self) -> Dictionary {
         values::router_advertisement(&self.0.status())
     }
 

@@ -1,8 +1,7 @@
 //! `org.dhcp4o6.Dhcp6Stage1`.
 
 use super::registry::Shared;
-use super::values;
-use dhcp4o6_dbus::{Address, Exchange, Prefix};
+use super::values::{self, Dictionary};
 use std::sync::Arc;
 use zbus::interface;
 
@@ -33,12 +32,12 @@ impl Dhcp6Stage1 {
     }
 
     #[zbus(property)]
-    fn addresses(&self) -> Vec<Address> {
+    fn addresses(&self) -> Vec<Dictionary> {
         values::addresses(self.0.status().dhcp6.lease.as_ref())
     }
 
     #[zbus(property)]
-    fn prefixes(&self) -> Vec<Prefix> {
+    fn prefixes(&self) -> Vec<Dictionary> {
         values::prefixes(self.0.status().dhcp6.lease.as_ref())
     }
 
@@ -83,7 +82,7 @@ impl Dhcp6Stage1 {
     }
 
     #[zbus(property)]
-    fn exchange(&self) -> Exchange {
+    fn exchange(&self) -> Dictionary {
         values::exchange(self.0.status().dhcp6.exchange.as_ref())
     }
 

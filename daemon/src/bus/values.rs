@@ -1,13 +1,16 @@
-//! Status as the value types of the bus.
+//! Status as the values of the bus.
 
-use dhcp4o6_dbus::{
-    Address, Exchange, Ip4Config, LastError, Lease, NEVER, Permit, Prefix, Route, RouterAdvertisement,
-};
-use dhcp4o6_protocol::lease::{Lease4, Lease6, Route4};
+use dhcp4o6_dbus::NEVER;
+use dhcp4o6_protocol::lease::{Assignment6, Delegation6, Lease4, Lease6, Route4};
 use dhcp4o6_protocol::permit::WireProfile;
 use dhcp4o6_protocol::status::{ExchangeStatus, Status};
 use dhcp4o6_protocol::time::{Instant, Lifetime};
 use std::collections::BTreeMap;
+use zbus::Variant;
+
+/// `a{sv}`, with the keys of the type of `dhcp4o6_dbus` that clients read it as. Not that type itself: its derived
+/// serialisation is an order of magnitude more code, for every such type.
+pub(super) type Dictionary = BTreeMap<&'static str, Variant<'static>>;
 
 /// The words of [`dhcp4o6_protocol::status::Client4Status::messages`], in its order.
 const MESSAGES: [&str; 7] = ["discover", "offer", "request", "decline", "ack", "nak", "release"];
@@ -42,105 +45,111 @@ pub(super) fn text<T: ToString>(item: Option<T>) -> String {
     item.map(|item| carried(item.to_string())).unwrap_or_default()
 }
 
-pub(super) fn ip4_config(status: &Status) -> Ip4Config {
-    let Some(config) = &status.ipv4 else { return Ip4Config::default() };
+pub(super) fn ip4_config(status: &Status) -> Dictionary {
+    let Some(config) = &status.ipv4 else { return Dictionary::new() };
     let device = status.facts.target.as_ref().map_or(&status.facts.name, |target| &target.name);
-    Ip4Config {
-        address: Some(config.address.to_string()),
-        prefix: Some(config.prefix_len.into()),
-        gateway: Some(text(config.gateway)),
-        dns: Some(texts(&config.dns)),
-        domains: Some(texts(&config.domains)),
-        routes: Some(config.routes.iter().map(route).collect()),
-        mtu: Some(config.mtu.unwrap_or_default().into()),
-        ntp: Some(texts(&config.ntp)),
-        lifetime: Some(status.client4.lease.as_ref().map_or(0, |lease| seconds(lease.lifetime))),
-        valid_until: Some(end(config.expires_at)),
-        device: Some(carried(device)),
-    }
+    Dictionary::from([
+        ("address", config.address.to_string().into()),
+        ("prefix", u32::from(config.prefix_len).into()),
+        ("gateway", text(config.gateway).into()),
+        ("dns", texts(&config.dns).into()),
+        ("domains", texts(&config.domains).into()),
+        ("routes", config.routes.iter().map(route).collect::<Vec<_>>().into()),
+        ("mtu", u32::from(config.mtu.unwrap_or_default()).into()),
+        ("ntp", texts(&config.ntp).into()),
+        ("lifetime", status.client4.lease.as_ref().map_or(0, |lease| seconds(lease.lifetime)).into()),
+        ("valid-until", end(config.expires_at).into()),
+        ("device", carried(device).into()),
+    ])
 }
 
-fn route(route: &Route4) -> Route {
-    Route {
-        destination: route.destination.to_string(),
-        prefix: route.prefix_len.into(),
-        gateway: text(route.gateway),
-        onlink: route.onlink,
-    }
+fn route(route: &Route4) -> Dictionary {
+    Dictionary::from([
+        ("destination", route.destination.to_string().into()),
+        ("prefix", u32::from(route.prefix_len).into()),
+        ("gateway", text(route.gateway).into()),
+        ("onlink", route.onlink.into()),
+    ])
 }
 
-pub(super) fn last_error(status: &Status) -> LastError {
-    status.last_error.as_ref().map_or_else(LastError::default, |noted| LastError {
-        name: Some(noted.name.to_owned()),
-        text: Some(carried(&noted.text)),
-        at: Some(noted.at.as_micros()),
-    })
+pub(super) fn last_error(status: &Status) -> Dictionary {
+    let Some(noted) = &status.last_error else { return Dictionary::new() };
+    Dictionary::from([
+        ("name", noted.name.into()),
+        ("text", carried(&noted.text).into()),
+        ("at", noted.at.as_micros().into()),
+    ])
 }
 
-pub(super) fn router_advertisement(status: &Status) -> RouterAdvertisement {
-    status.facts.ra.as_ref().map_or_else(RouterAdvertisement::default, |ra| RouterAdvertisement {
-        managed: Some(ra.managed),
-        other: Some(ra.other),
-        prefixes: Some(ra.prefixes.iter().map(|(prefix, length)| format!("{prefix}/{length}")).collect()),
-    })
+pub(super) fn router_advertisement(status: &Status) -> Dictionary {
+    let Some(ra) = &status.facts.ra else { return Dictionary::new() };
+    let prefixes: Vec<_> = ra.prefixes.iter().map(|(prefix, length)| format!("{prefix}/{length}")).collect();
+    Dictionary::from([
+        ("managed", ra.managed.into()),
+        ("other", ra.other.into()),
+        ("prefixes", prefixes.into()),
+    ])
 }
 
-pub(super) fn exchange(exchange: Option<&ExchangeStatus>) -> Exchange {
-    exchange.map_or_else(Exchange::default, |exchange| Exchange {
-        message: Some(exchange.message.to_owned()),
-        transmissions: Some(exchange.transmissions),
-        started: Some(exchange.started_at.as_micros()),
-        next: Some(moment(exchange.next_at)),
-    })
+pub(super) fn exchange(exchange: Option<&ExchangeStatus>) -> Dictionary {
+    let Some(exchange) = exchange else { return Dictionary::new() };
+    Dictionary::from([
+        ("message", exchange.message.into()),
+        ("transmissions", exchange.transmissions.into()),
+        ("started", exchange.started_at.as_micros().into()),
+        ("next", moment(exchange.next_at).into()),
+    ])
 }
 
-pub(super) fn addresses(lease: Option<&Lease6>) -> Vec<Address> {
-    let address = |address: &dhcp4o6_protocol::lease::Assignment6| Address {
-        address: address.address.to_string(),
-        preferred_until: end(address.preferred_until),
-        valid_until: end(address.valid_until),
+pub(super) fn addresses(lease: Option<&Lease6>) -> Vec<Dictionary> {
+    let address = |address: &Assignment6| {
+        Dictionary::from([
+            ("address", address.address.to_string().into()),
+            ("preferred-until", end(address.preferred_until).into()),
+            ("valid-until", end(address.valid_until).into()),
+        ])
     };
     lease.map(|lease| lease.addresses.iter().map(address).collect()).unwrap_or_default()
 }
 
-pub(super) fn prefixes(lease: Option<&Lease6>) -> Vec<Prefix> {
-    let prefix = |prefix: &dhcp4o6_protocol::lease::Delegation6| Prefix {
-        prefix: prefix.prefix.to_string(),
-        length: prefix.prefix_len.into(),
-        preferred_until: end(prefix.preferred_until),
-        valid_until: end(prefix.valid_until),
+pub(super) fn prefixes(lease: Option<&Lease6>) -> Vec<Dictionary> {
+    let prefix = |prefix: &Delegation6| {
+        Dictionary::from([
+            ("prefix", prefix.prefix.to_string().into()),
+            ("length", u32::from(prefix.prefix_len).into()),
+            ("preferred-until", end(prefix.preferred_until).into()),
+            ("valid-until", end(prefix.valid_until).into()),
+        ])
     };
     lease.map(|lease| lease.prefixes.iter().map(prefix).collect()).unwrap_or_default()
 }
 
-pub(super) fn permit(status: &Status) -> Permit {
+pub(super) fn permit(status: &Status) -> Dictionary {
     let permit = status.permit.as_ref();
-    Permit {
-        state: if status.permit_state.is_empty() { "none" } else { status.permit_state }.to_owned(),
-        profile: permit
-            .map(|permit| match permit.profile {
-                WireProfile::Rfc7341 => "rfc7341",
-                WireProfile::Draft01 => "draft01",
-            })
-            .unwrap_or_default()
-            .to_owned(),
-        servers: permit.map(|permit| texts(&permit.servers)).unwrap_or_default(),
-        since: moment(permit.map(|permit| permit.since)),
-    }
+    let profile = permit.map(|permit| match permit.profile {
+        WireProfile::Rfc7341 => "rfc7341",
+        WireProfile::Draft01 => "draft01",
+    });
+    Dictionary::from([
+        ("state", if status.permit_state.is_empty() { "none" } else { status.permit_state }.into()),
+        ("profile", profile.unwrap_or_default().into()),
+        ("servers", permit.map(|permit| texts(&permit.servers)).unwrap_or_default().into()),
+        ("since", moment(permit.map(|permit| permit.since)).into()),
+    ])
 }
 
-pub(super) fn lease(lease: &Lease4) -> Lease {
-    Lease {
-        address: Some(lease.address.to_string()),
-        server_id: Some(lease.server_id.to_string()),
-        lifetime: Some(seconds(lease.lifetime)),
-        requested_at: Some(lease.requested_at.as_micros()),
-        renew_at: Some(end(lease.renew_at)),
-        rebind_at: Some(end(lease.rebind_at)),
-        expires_at: Some(end(lease.expires_at)),
-        source: Some(text(lease.source)),
-        options: Some(lease.options.clone()),
-    }
+pub(super) fn lease(lease: &Lease4) -> Dictionary {
+    Dictionary::from([
+        ("address", lease.address.to_string().into()),
+        ("server-id", lease.server_id.to_string().into()),
+        ("lifetime", seconds(lease.lifetime).into()),
+        ("requested-at", lease.requested_at.as_micros().into()),
+        ("renew-at", end(lease.renew_at).into()),
+        ("rebind-at", end(lease.rebind_at).into()),
+        ("expires-at", end(lease.expires_at).into()),
+        ("source", text(lease.source).into()),
+        ("options", lease.options.clone().into()),
+    ])
 }
 
 pub(super) fn messages(counts: [u64; 7]) -> BTreeMap<&'static str, u64> {

@@ -3,14 +3,18 @@
 use super::world::{Bus, NETNS, Service, link, named, ready, soon};
 use crate::control::{Notice, Rejected, ServiceRequest};
 use dhcp4o6_dbus::{
-    CLIENT1, DHCP6_STAGE1, Error, LINK1, LOG_CONTROL_PATH, LOG_CONTROL1, MANAGER1, Missing, ROOT,
-    STATISTICS1, link_path,
+    CLIENT1, Client1Proxy, DHCP6_STAGE1, Dhcp6Stage1Proxy, Error, LINK1, LOG_CONTROL_PATH, LOG_CONTROL1,
+    MANAGER1, Missing, ROOT, STATISTICS1, link_path,
 };
-use dhcp4o6_protocol::facts::Noted;
-use dhcp4o6_protocol::lease::{Ipv4Config, Lease4, LeaseEvent, LeaseEventKind, Route4};
+use dhcp4o6_protocol::facts::{Noted, RouterAdvertisement};
+use dhcp4o6_protocol::ids::{Duid, Iaid};
+use dhcp4o6_protocol::lease::{
+    Assignment6, Delegation6, Ipv4Config, Lease4, Lease6, LeaseEvent, LeaseEventKind, Route4,
+};
 use dhcp4o6_protocol::machine::Command;
+use dhcp4o6_protocol::permit::{Permit, WireProfile};
 use dhcp4o6_protocol::refused::Refused;
-use dhcp4o6_protocol::status::LinkState;
+use dhcp4o6_protocol::status::{ExchangeStatus, LinkState};
 use dhcp4o6_protocol::time::{Instant, Lifetime};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -20,6 +24,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use zbus::fdo::{DBusProxy, ObjectManagerProxy, PropertiesProxy};
 use zbus::names::InterfaceName;
+use zbus::proxy::CacheProperties;
 use zbus::{Connection, MatchRule, Message, MessageStream, Variant, message};
 
 async fn properties(connection: &Connection, path: &str) -> PropertiesProxy<'static> {
@@ -141,6 +146,70 @@ async fn a_getter_never_fails_even_before_anything_is_known() {
         }
     }
     assert_eq!(get(&client, path.as_str(), LINK1, "Ip4Config").await, serde_json::json!({}));
+}
+
+#[tokio::test]
+async fn clients_read_every_value_as_the_type_of_the_contract() {
+    let bus = Bus::start();
+    let service = Service::start(&bus);
+    let wan0 = service.add(7, named("wan0"));
+    let client = bus.connect().await;
+    ready(&client, 1).await;
+    let (one, path) = (link(&client, 7).await, link_path(NETNS, 7));
+    let stage = Dhcp6Stage1Proxy::builder(&client).path(path.clone()).cache_properties(CacheProperties::No);
+    let stage = stage.build().await.unwrap();
+    let client1 = Client1Proxy::builder(&client).path(path).cache_properties(CacheProperties::No);
+    let client1 = client1.build().await.unwrap();
+    assert_eq!(one.ip4_config().await.unwrap(), dhcp4o6_dbus::Ip4Config::default());
+    assert_eq!(client1.exchange().await.unwrap(), dhcp4o6_dbus::Exchange::default());
+    let moment = Some(Instant::from_micros(8));
+    wan0.publish(|status| {
+        status.ipv4 = Some(config());
+        status.client4.lease = Some(lease());
+        status.client4.exchange = Some(ExchangeStatus {
+            message: "REQUEST",
+            transmissions: 2,
+            started_at: Instant::from_micros(7),
+            next_at: moment,
+        });
+        status.permit =
+            Some(Permit { profile: WireProfile::Draft01, servers: Vec::new(), since: Instant::BOOT });
+        status.permit_state = "valid";
+        status.last_error = Some(Noted { at: Instant::BOOT, name: "bad", text: "it is".to_owned() });
+        status.facts.ra = Some(RouterAdvertisement { managed: true, other: false, prefixes: Vec::new() });
+        let valid_until = None;
+        status.dhcp6.lease = Some(Lease6 {
+            server: Duid::new([0, 3, 1]).unwrap(),
+            iaid: Iaid(1),
+            addresses: vec![Assignment6 {
+                address: "2001:db8::1".parse().unwrap(),
+                preferred_until: moment,
+                valid_until,
+            }],
+            prefixes: vec![Delegation6 {
+                prefix: "2001:db8::".parse().unwrap(),
+                prefix_len: 56,
+                preferred_until: moment,
+                valid_until,
+            }],
+            renew_at: None,
+            rebind_at: None,
+        });
+    });
+    let shown = one.ip4_config().await.unwrap();
+    assert_eq!((shown.address.as_deref(), shown.prefix), (Some("192.0.2.7"), Some(24)));
+    assert_eq!(shown.routes.unwrap()[0].gateway, "192.0.2.1");
+    assert_eq!(client1.lease().await.unwrap().options, Some(vec![(43, vec![1, 2, 255])]));
+    let exchange = client1.exchange().await.unwrap();
+    assert_eq!((exchange.message.as_deref(), exchange.next), (Some("REQUEST"), Some(8)));
+    let permit = client1.permit().await.unwrap();
+    assert_eq!((permit.state.as_str(), permit.profile.as_str()), ("valid", "draft01"));
+    assert_eq!(one.last_error().await.unwrap().text.as_deref(), Some("it is"));
+    assert_eq!(one.router_advertisement().await.unwrap().managed, Some(true));
+    let address = &stage.addresses().await.unwrap()[0];
+    assert_eq!((address.preferred_until, address.valid_until), (8, dhcp4o6_dbus::NEVER));
+    assert_eq!(stage.prefixes().await.unwrap()[0].length, 56);
+    assert_eq!(client1.messages().await.unwrap().len(), 7);
 }
 
 #[tokio::test]
