@@ -23,20 +23,18 @@ pub(super) struct Manager1 {
     pub(super) service: watch::Receiver<ServiceStatus>,
 }
 
-type Reply = oneshot::Sender<Result<(), Rejected>>;
-
 impl Manager1 {
     async fn ask(
         &self,
         right: Right,
         connection: &Connection,
         header: &Header<'_>,
-        request: impl FnOnce(Reply) -> ServiceRequest,
+        request: ServiceRequest,
+        answer: oneshot::Receiver<Result<(), Rejected>>,
     ) -> Result<(), Error> {
         let _pass = authorise(self.registry.gate(), connection, header, right).await?;
-        let (reply, answer) = oneshot::channel();
         self.requests
-            .try_send(request(reply))
+            .try_send(request)
             .map_err(|_| Error::Busy("other requests are still being worked on; try again".into()))?;
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(done)) => done.map_err(Error::from),
@@ -77,7 +75,8 @@ impl Manager1 {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        self.ask(Right::Configure, connection, &header, |reply| ServiceRequest::AddLink(toml, reply)).await
+        let (reply, answer) = oneshot::channel();
+        self.ask(Right::Configure, connection, &header, ServiceRequest::AddLink(toml, reply), answer).await
     }
 
     async fn remove_link(
@@ -87,7 +86,8 @@ impl Manager1 {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
         check_name("the match", &r#match)?;
-        self.ask(Right::Configure, connection, &header, |reply| ServiceRequest::RemoveLink(r#match, reply))
+        let (reply, answer) = oneshot::channel();
+        self.ask(Right::Configure, connection, &header, ServiceRequest::RemoveLink(r#match, reply), answer)
             .await
     }
 
@@ -96,7 +96,8 @@ impl Manager1 {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        self.ask(Right::Control, connection, &header, ServiceRequest::Reload).await
+        let (reply, answer) = oneshot::channel();
+        self.ask(Right::Control, connection, &header, ServiceRequest::Reload(reply), answer).await
     }
 
     async fn set_duid(
@@ -111,7 +112,8 @@ impl Manager1 {
                 duid.len()
             )));
         }
-        self.ask(Right::Configure, connection, &header, |reply| ServiceRequest::SetDuid(duid, reply)).await
+        let (reply, answer) = oneshot::channel();
+        self.ask(Right::Configure, connection, &header, ServiceRequest::SetDuid(duid, reply), answer).await
     }
 
     #[zbus(out_args("json"))]
