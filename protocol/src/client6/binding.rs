@@ -119,7 +119,7 @@ impl Binding {
         })
     }
 
-    /// Puts the next renewal off, after a server refused.
+    /// Renews next at `until`, neither earlier nor later.
     pub(super) fn postpone(&mut self, until: Instant) {
         if let Some(lease) = &mut self.lease {
             lease.renew_at = Some(until);

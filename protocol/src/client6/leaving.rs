@@ -95,7 +95,7 @@ impl Declining {
     /// What is left is renewed, which asks for an address again; if nothing is left, we begin again.
     fn over(self, binding: &mut Binding, cx: &mut Cx<'_>) -> State {
         let until = self.until.max(cx.now);
-        binding.hasten(until);
+        binding.postpone(until);
         match binding.lease() {
             Some(_) => State::Bound,
             None => State::Resting { until },

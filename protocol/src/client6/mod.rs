@@ -85,6 +85,8 @@ pub struct Client6 {
     /// Which half router advertisements, or their absence, or the settings ask for.
     way: Option<Way>,
     ra: Option<RouterAdvertisement>,
+    /// Prefixes on the link when it last ran, once there were any.
+    prefixes: Option<Vec<(Ipv6Addr, u8)>>,
     /// When a router advertisement last caused a refresh.
     refreshed_at: Option<Instant>,
     /// Something is valid, as last reported.
@@ -115,6 +117,20 @@ enum Way {
     Stateless,
 }
 
+impl Way {
+    /// The way that the settings prescribe; `None` leaves it to router advertisements.
+    fn configured(settings: &Dhcp6Settings) -> Option<Self> {
+        let asks = settings.address || settings.prefix;
+        match settings.mode {
+            Dhcp6Mode::Stateless => Some(Self::Stateless),
+            // There is nothing to solicit.
+            Dhcp6Mode::Stateful | Dhcp6Mode::Auto if !asks => Some(Self::Stateless),
+            Dhcp6Mode::Stateful => Some(Self::Stateful),
+            Dhcp6Mode::Auto => None,
+        }
+    }
+}
+
 /// Borrows what a state may use from the client that it is a part of.
 macro_rules! cx {
     ($self:ident, $now:expr, $rng:expr, $out:expr) => {
@@ -125,13 +141,7 @@ macro_rules! cx {
 impl Client6 {
     /// A client that is off. `permit_options` are always asked for; leases come from `record`.
     pub fn new(settings: Dhcp6Settings, permit_options: Vec<u16>, duid: Duid, record: &LinkRecord) -> Self {
-        let asks = settings.address || settings.prefix;
-        let way = match settings.mode {
-            Dhcp6Mode::Stateless => Some(Way::Stateless),
-            Dhcp6Mode::Stateful | Dhcp6Mode::Auto if !asks => Some(Way::Stateless),
-            Dhcp6Mode::Stateful => Some(Way::Stateful),
-            Dhcp6Mode::Auto => None,
-        };
+        let way = Way::configured(&settings);
         let lease = record.lease6.as_ref().filter(|_| way != Some(Way::Stateless));
         let binding = Binding::new(lease, record.iaid, &settings);
         let in_range = |seconds: &u32| params::MAX_RT_RANGE.contains(seconds);
@@ -155,6 +165,7 @@ impl Client6 {
             phase: Phase::Stopped,
             way,
             ra: None,
+            prefixes: None,
             refreshed_at: None,
         }
     }
@@ -164,6 +175,9 @@ impl Client6 {
     pub fn carrier(&mut self, now: Instant, rng: &mut Rng) {
         self.stop(now);
         self.phase = Phase::Carrier(self.start(now, rng));
+        // It may be another network, whose routers have to speak first.
+        self.way = Way::configured(&self.context.settings);
+        self.follow_flags(now, rng);
     }
 
     /// The link-local address is usable.
@@ -208,14 +222,9 @@ impl Client6 {
         rng: &mut Rng,
         out: &mut Vec<Action>,
     ) {
-        // Without any, the routers that were heard last still count.
-        if let Some(ra) = ra {
-            let before = self.ra.replace(ra.clone());
-            self.follow_flags(now, rng);
-            if before.is_some_and(|before| before.prefixes != ra.prefixes) {
-                self.refresh_early(now, rng, out);
-            }
-        }
+        self.ra = ra.cloned();
+        self.follow_flags(now, rng);
+        self.follow_prefixes(now, rng, out);
         self.settle(now, rng, out);
     }
 
@@ -386,11 +395,10 @@ impl Client6 {
         }
     }
 
-    /// Follows the M and O flags in mode `auto`. All hosts of a link hear a change at once, so it needs a new delay.
+    /// Follows the M and O flags when the settings leave it to them. All hosts of a link hear a change at once, so it
+    /// has a random delay of its own.
     fn follow_flags(&mut self, now: Instant, rng: &mut Rng) {
-        let asks = self.context.settings.address || self.context.settings.prefix;
-        let Some(ra) = self.ra.as_ref().filter(|_| self.context.settings.mode == Dhcp6Mode::Auto && asks)
-        else {
+        let Some(ra) = self.ra.as_ref().filter(|_| Way::configured(&self.context.settings).is_none()) else {
             return;
         };
         let way = match (ra.managed, ra.other) {
@@ -409,9 +417,16 @@ impl Client6 {
         }
     }
 
-    /// The prefixes on the link changed, which may mean that the network did (RFC 8415 §18.2.12).
-    fn refresh_early(&mut self, now: Instant, rng: &mut Rng, out: &mut Vec<Action>) {
-        if self.refreshed_at.is_some_and(|at| now.since(at) < params::RA_REFRESH_INTERVAL) {
+    /// A change of the prefixes on the link may mean a change of the network: refreshes early (RFC 8415 §18.2.12).
+    fn follow_prefixes(&mut self, now: Instant, rng: &mut Rng, out: &mut Vec<Action>) {
+        let (Phase::Running(_), Some(ra)) = (self.phase, &self.ra) else { return };
+        // The first prefixes of a link that comes up are no change.
+        if ra.prefixes.is_empty() && self.prefixes.is_none() {
+            return;
+        }
+        let before = self.prefixes.replace(ra.prefixes.clone());
+        let changed = before.is_some_and(|before| before != ra.prefixes);
+        if !changed || self.refreshed_at.is_some_and(|at| now.since(at) < params::RA_REFRESH_INTERVAL) {
             return;
         }
         let at = self.delayed(now, rng);

@@ -12,6 +12,8 @@ use crate::wire::v6_option::{Ia, IaAddress, IaPrefix, OptionCode, Status};
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+/// Most refused parts of one message that are counted.
+const MAX_REFUSED: usize = 16;
 /// T1 chosen by us, of the shortest preferred lifetime, when the server leaves it to us (RFC 8415 §14.2).
 const T1_SHARE: f64 = 0.5;
 /// T2 chosen by us.
@@ -100,16 +102,11 @@ impl<'a> Answer<'a> {
         let (ia_na, ia_pd) = (OptionCode::IA_NA, OptionCode::IA_PD);
         let addresses = association(options, ia_na, context.iaid, settings.address, &mut refused);
         let prefixes = association(options, ia_pd, context.iaid, settings.prefix, &mut refused);
-        Ok(Self {
-            server,
-            status: options.status(),
-            addresses,
-            prefixes,
-            sol_max_rt: max_rt(options, OptionCode::SOL_MAX_RT, &mut refused),
-            inf_max_rt: max_rt(options, OptionCode::INF_MAX_RT, &mut refused),
-            refused,
-            options,
-        })
+        let sol_max_rt = max_rt(options, OptionCode::SOL_MAX_RT, &mut refused);
+        let inf_max_rt = max_rt(options, OptionCode::INF_MAX_RT, &mut refused);
+        refused.truncate(MAX_REFUSED);
+        let status = options.status();
+        Ok(Self { server, status, addresses, prefixes, sol_max_rt, inf_max_rt, refused, options })
     }
 
     /// The message as a whole reports success.

@@ -416,6 +416,33 @@ fn mode_auto_goes_stateless_ten_seconds_after_carrier_when_no_flag_says_otherwis
 }
 
 #[test]
+fn after_a_long_outage_the_routers_decide_again() {
+    let mut bench = Bench::new(auto());
+    bench.up();
+    let managed = ra(true, true, &[]);
+    bench.act(|client, now, rng, out| client.advertised(now, Some(&managed), rng, out));
+    let now = bench.now;
+    bench.client.stop(now);
+    assert!(bench.act(|client, now, rng, out| client.advertised(now, None, rng, out)).is_empty());
+    bench.run_until(200.0);
+    assert!(bench.up().is_empty(), "no router was heard on this link yet");
+    assert_eq!(bench.run_until(210.5), log(&[(210.0, "Information-request")]));
+    // Where the kernel still shows what the routers said, that counts at once.
+    bench.act(|client, now, rng, out| client.advertised(now, Some(&managed), rng, out));
+    assert_eq!(bench.up(), ["Solicit na[]"]);
+}
+
+#[test]
+fn routers_that_fall_silent_change_nothing_while_the_link_runs() {
+    let mut bench = Bench::new(auto());
+    bench.up();
+    let managed = ra(true, true, &[]);
+    bench.act(|client, now, rng, out| client.advertised(now, Some(&managed), rng, out));
+    assert!(bench.act(|client, now, rng, out| client.advertised(now, None, rng, out)).is_empty());
+    assert!(bench.run_until(150.0).iter().all(|(_, word)| word == "Solicit na[]"));
+}
+
+#[test]
 fn a_network_that_turns_stateful_is_solicited_while_the_old_configuration_stays() {
     let mut bench = Bench::new(auto());
     bench.up();

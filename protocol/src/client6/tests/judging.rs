@@ -223,6 +223,15 @@ fn unusable_options_are_left_out_and_counted_once_each() {
 }
 
 #[test]
+fn a_message_full_of_rubbish_costs_a_bounded_number_of_refusals_r2() {
+    let short = Part::Raw(OptionCode::IA_NA, &[]);
+    let mut bench = Bench::new(stateful());
+    bench.up();
+    let done = bench.answer(ADVERTISE, A, &vec![short; 5000]);
+    assert_eq!(done.iter().filter(|word| *word == "Refused bad-ia").count(), 16);
+}
+
+#[test]
 fn of_a_repeated_option_the_first_counts_gen_04() {
     let twice = [
         Part::Seconds(OptionCode::INF_MAX_RT, 100),

@@ -98,6 +98,16 @@ fn a_duplicate_address_is_declined_without_the_prefix_and_another_asked_for_late
 }
 
 #[test]
+fn after_a_decline_nothing_is_renewed_for_ten_seconds_even_past_t2_c6_23() {
+    let mut bench = Bench::bound(with_prefix(), &[na("2001:db8::5"), pd("2001:db8:d::")]);
+    bench.run_until(185.0);
+    assert_eq!(bench.state(), "rebinding");
+    detected(&mut bench, "2001:db8::5", true);
+    bench.answer(REPLY, A, &[]);
+    assert_eq!(bench.run_until(195.5), log(&[(195.0, "Rebind na[] pd[2001:db8:d::/56]")]));
+}
+
+#[test]
 fn a_declined_only_address_ends_the_configuration_and_discovery_rests_ten_seconds_c6_23() {
     let mut bench = Bench::bound(stateful(), &[na("2001:db8::5")]);
     let declined = detected(&mut bench, "2001:db8::5", true);

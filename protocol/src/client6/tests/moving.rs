@@ -262,6 +262,7 @@ fn changed_prefixes_refresh_early_and_at_most_once_in_30_seconds_c6_27() {
     };
     let mut bench = Bench::bound(stateful(), &[long("2001:db8::5")]);
     let renew = ["Renew >a na[2001:db8::5]"];
+    assert!(advertise(&mut bench, 105.0, &[]).is_empty(), "the kernel learns of them one by one");
     assert!(advertise(&mut bench, 110.0, &["2001:db8::"]).is_empty(), "the first is no change");
     assert!(advertise(&mut bench, 115.0, &["2001:db8::"]).is_empty());
     assert_eq!(advertise(&mut bench, 120.0, &["2001:db8::", "2001:db8:1::"]), renew);
@@ -275,6 +276,23 @@ fn changed_prefixes_refresh_early_and_at_most_once_in_30_seconds_c6_27() {
     bench.answer(REPLY, A, &[]);
     assert!(advertise(&mut bench, 129.0, &["2001:db8::"]).is_empty());
     assert_eq!(advertise(&mut bench, 151.0, &[]), ["Information-request"]);
+}
+
+#[test]
+fn prefixes_that_go_while_the_link_is_down_are_no_change_c6_27() {
+    let advertise = |bench: &mut Bench, prefixes: &[&str]| {
+        let ra = ra(true, true, prefixes);
+        bench.act(|client, now, rng, out| client.advertised(now, Some(&ra), rng, out))
+    };
+    let mut bench = Bench::bound(stateful(), &[long("2001:db8::5")]);
+    advertise(&mut bench, &["2001:db8::"]);
+    let now = bench.now;
+    bench.client.stop(now);
+    assert!(advertise(&mut bench, &[]).is_empty());
+    assert_eq!(bench.up(), ["Confirm na[2001:db8::5]"]);
+    assert_eq!(bench.answer(REPLY, A, &[]), ["Confirmed"]);
+    assert!(advertise(&mut bench, &["2001:db8::"]).is_empty());
+    assert_eq!(advertise(&mut bench, &["2001:db8:1::"]), ["Renew >a na[2001:db8::5]"]);
 }
 
 #[test]
