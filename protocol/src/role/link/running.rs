@@ -364,6 +364,9 @@ impl Running {
     /// The interface is gone, and everything on it. The lease is kept for its return.
     pub(super) fn vanish(&mut self, cx: &mut Cx<'_>) {
         self.save(cx);
+        if self.installed.take().is_some() {
+            cx.out.push(Effect::Configure(None));
+        }
         cx.out.push(Effect::Close(Endpoint::Client6));
         self.end_check(cx);
     }

@@ -641,3 +641,20 @@ fn a_lease_that_init_reboot_extended_is_saved_before_its_address_is_checked() {
     assert_eq!(kinds(&acked).first(), Some(&"save"), "{acked:?}");
     assert!(acked.contains(&Effect::Open(Endpoint::Arp)));
 }
+
+#[test]
+fn the_driver_wants_nothing_for_a_link_or_a_target_that_is_gone_e9() {
+    let mut rig = Rig::new(settings());
+    rig.bind();
+    let target = rig.facts.target.take();
+    let gone = rig.see();
+    assert!(
+        gone.contains(&Effect::Configure(None)),
+        "else the driver would put it on a target that returns later"
+    );
+    rig.facts.target = target;
+    assert!(kinds(&rig.see()).contains(&"configure"));
+    // The link itself goes, and another interface keeps the address.
+    rig.facts.index = 0;
+    assert!(rig.see().contains(&Effect::Configure(None)));
+}

@@ -34,12 +34,8 @@ impl Running {
             (Some(lease), Some(target)) => {
                 Some((target.index, ipv4_config(lease, &cx.settings.accept, target)))
             }
-            // Without a target everything on it is gone; it is installed again when it comes back.
-            (Some(_), None) => {
-                self.installed = None;
-                return;
-            }
-            (None, _) => None,
+            // Without a target everything on it is gone, and nothing is to be put on one that returns unless we say so.
+            (_, None) | (None, _) => None,
         };
         match want {
             None => {
