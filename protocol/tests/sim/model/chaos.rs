@@ -11,6 +11,9 @@ use dhcp4o6_protocol::status::LinkState;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+/// Numbers of faults there are.
+pub(crate) const FAULTS: usize = 30;
+
 const PREFIXES: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0x2001, 0xdb8, 1, 1, 0, 0, 0, 0),
     Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, 0),
@@ -83,13 +86,15 @@ pub(crate) fn rage(net: &mut Net, span: Duration) {
         let longest = net.chance.one_of(&[secs(2), secs(30), secs(900)]);
         let pause = net.chance.within(ms(1), longest);
         net.run_for(pause);
-        fault(net);
+        let number = net.chance.below(FAULTS);
+        fault(net, number);
     }
 }
 
-fn fault(net: &mut Net) {
+/// The fault with this number, 0 to [`FAULTS`] - 1. Common ones have more than one.
+pub(crate) fn fault(net: &mut Net, number: usize) {
     let now = net.now;
-    match net.chance.below(30) {
+    match number {
         0 | 1 => net.weather = weather(net),
         2 | 3 => {
             net.kernel.set_carrier(now, false);

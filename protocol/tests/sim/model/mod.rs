@@ -5,6 +5,7 @@ pub(crate) mod attacker;
 pub(crate) mod chance;
 pub(crate) mod chaos;
 pub(crate) mod driver;
+pub(crate) mod fuzz;
 pub(crate) mod kernel;
 pub(crate) mod net;
 pub(crate) mod server;

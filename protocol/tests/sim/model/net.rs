@@ -396,6 +396,16 @@ impl Net {
         }
     }
 
+    /// A datagram that came from nowhere.
+    pub(crate) fn inject(&mut self, from: Ipv6Addr, payload: &[u8]) {
+        if self.kernel.running() && self.sockets.contains(&Endpoint::Client6) {
+            self.attacked = true;
+            let to = self.kernel.link_local();
+            self.deliver(Endpoint::Client6, from, to, payload);
+            self.settle();
+        }
+    }
+
     fn deliver(&mut self, via: Endpoint, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
         let interface = self.kernel.index();
         let from = SocketAddrV6::new(from, 547, 0, interface);
