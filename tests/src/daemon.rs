@@ -2,7 +2,7 @@
 
 use crate::SOON;
 use crate::bus::Bus;
-use crate::lab::{Lab, Namespace};
+use crate::lab::{Lab, Namespace, command_in};
 use crate::process::Process;
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
@@ -28,15 +28,6 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// Takes away what this process's environment would mean to the service, which reads its configuration there too.
-fn without_settings(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"DHCP4O6_") {
-            command.env_remove(name);
-        }
-    }
-}
-
 /// `dhcp4o6ctl` on `bus` with `arguments`, run to its end.
 ///
 /// # Panics
@@ -44,7 +35,6 @@ fn without_settings(command: &mut Command) {
 pub fn ctl(bus: &Bus, arguments: &str) -> Output {
     let mut command = Command::new(program("dhcp4o6ctl"));
     command.args(["--bus", &bus.address()]).args(arguments.split_whitespace());
-    without_settings(&mut command);
     command.output().expect("dhcp4o6ctl starts")
 }
 
@@ -53,7 +43,7 @@ pub struct Daemon {
     process: Process,
     command: Vec<OsString>,
     dir: PathBuf,
-    namespace: PathBuf,
+    namespace: String,
     notify: UnixDatagram,
 }
 
@@ -99,7 +89,7 @@ impl Daemon {
             "debug".as_ref(),
         ];
         let command: Vec<OsString> = options.map(OsString::from).into();
-        let namespace = PathBuf::from("/run/netns").join(namespace.name());
+        let namespace = namespace.name().to_owned();
         let process = run(&namespace, &command, &dir);
         Self { process, command, dir, namespace, notify }
     }
@@ -189,11 +179,8 @@ impl Daemon {
     }
 }
 
-fn run(namespace: &Path, options: &[OsString], dir: &Path) -> Process {
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net={}", namespace.display()));
-    command.args(["setpriv", "--pdeathsig", "KILL", "--"]).arg(program("dhcp4o6d")).args(options);
-    without_settings(&mut command);
-    command.env("NOTIFY_SOCKET", dir.join("notify"));
+fn run(namespace: &str, options: &[OsString], dir: &Path) -> Process {
+    let mut command = command_in(namespace, program("dhcp4o6d").as_os_str());
+    command.args(options).env("NOTIFY_SOCKET", dir.join("notify"));
     Process::spawn(command, &dir.join("dhcp4o6d.log"))
 }

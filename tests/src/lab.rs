@@ -2,6 +2,7 @@
 
 use nix::sched::{CloneFlags, setns};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -156,11 +157,11 @@ impl Namespace {
     }
 
     /// A command that runs `program` in it and dies with the calling thread.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={NAMES}/{}", self.name));
-        command.args(["setpriv", "--pdeathsig", "KILL", "--"]).arg(program);
-        command
+    ///
+    /// It does not get what this process's environment would mean to the service, which reads its configuration there
+    /// too.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        command_in(&self.name, program.as_ref())
     }
 
     /// Runs `ip` with `arguments`, separated by blanks.
@@ -263,6 +264,18 @@ impl Drop for Namespace {
         delete.args(["netns", "del", &self.name]).stdout(Stdio::null()).stderr(Stdio::null());
         let _ = delete.status();
     }
+}
+
+/// See [`Namespace::command`].
+pub(crate) fn command_in(namespace: &str, program: &OsStr) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={NAMES}/{namespace}"));
+    command.args(["setpriv", "--pdeathsig", "KILL", "--"]).arg(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DHCP4O6_"))
+    {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Runs a command to its end and returns what it printed.
