@@ -75,11 +75,11 @@ impl Net {
             assert_eq!(link.deadline(), deadline, "a refused datagram moved a timer");
             assert_eq!(after, before, "a refused datagram changed the state");
         }
+        self.link = Some(link);
         self.watch.effects(now, &self.settings, &before, &after, &effects);
         if after.state == LinkState::Bound && before.state != LinkState::Bound {
             self.bound_at.push(now);
         }
-        self.link = Some(link);
         let mut outcomes = Vec::new();
         for effect in effects {
             if self

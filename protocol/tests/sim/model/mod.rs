@@ -8,6 +8,7 @@ pub(crate) mod driver;
 pub(crate) mod fuzz;
 pub(crate) mod kernel;
 pub(crate) mod net;
+pub(crate) mod pace;
 pub(crate) mod server;
 pub(crate) mod server4;
 pub(crate) mod watch;

@@ -409,6 +409,7 @@ impl Net {
     fn deliver(&mut self, via: Endpoint, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
         let interface = self.kernel.index();
         let from = SocketAddrV6::new(from, 547, 0, interface);
+        self.watch.heard(&self.settings, payload);
         self.input(Input::Datagram(Datagram { via, interface, from, to, payload }));
     }
 

@@ -1,6 +1,7 @@
 //! What must be true after every step, whatever happened before. A violation fails the test with the seed.
 
 use super::kernel::Kernel;
+use super::pace::Pace;
 use super::server::Server;
 use dhcp4o6_protocol::lease::{LeaseEvent, LeaseEventKind};
 use dhcp4o6_protocol::machine::{Effect, Endpoint};
@@ -25,6 +26,9 @@ pub(crate) struct Watch {
     /// Our own account of what the link may send.
     tokens: f64,
     filled_at: Instant,
+    pace: Pace,
+    /// A Reply that enables DHCPv4 over DHCPv6 has been delivered, in this life or an earlier one.
+    enabled: bool,
     /// draft01: outer ids by inner ones.
     outer: BTreeMap<u32, [u8; 3]>,
     /// Rare things that happened, for tests that ask whether they ever do.
@@ -34,7 +38,14 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(now: Instant) -> Self {
         let tokens = f64::from(SEND_BURST);
-        Self { tokens, filled_at: now, outer: BTreeMap::new(), reached: BTreeSet::new() }
+        Self {
+            tokens,
+            filled_at: now,
+            pace: Pace::default(),
+            enabled: false,
+            outer: BTreeMap::new(),
+            reached: BTreeSet::new(),
+        }
     }
 
     /// The process began anew, with a full bucket.
@@ -66,7 +77,7 @@ impl Watch {
                     assert!(!silent, "sent while stopped");
                     let source = source.expect("a source is always chosen");
                     self.spend(now);
-                    self.datagram(settings, [before, after], source, *to.ip(), payload);
+                    self.datagram(now, settings, [before, after], source, *to.ip(), payload);
                 }
                 Effect::Refused(refused) => _ = self.reached.insert(refused.name()),
                 Effect::Notify(event) => _ = self.reached.insert(event.kind.word()),
@@ -92,6 +103,7 @@ impl Watch {
 
     fn datagram(
         &mut self,
+        now: Instant,
         settings: &LinkSettings,
         statuses: [&Status; 2],
         source: Ipv6Addr,
@@ -105,14 +117,29 @@ impl Watch {
         for profile in [WireProfile::Rfc7341, WireProfile::Draft01] {
             let points = CodePoints::of(profile, &settings.draft01);
             if message.kind == points.query {
-                return self.query(profile, points, &message, statuses, to);
+                let inner = self.query(profile, points, &message, statuses, to);
+                if in_turn(statuses) {
+                    self.pace.dhcp4(now, inner, to);
+                }
+                return;
             }
         }
         assert_eq!(to, ALL_RELAYS_AND_SERVERS, "DHCPv6 goes by multicast (C6-19)");
         self.dhcp6(&message, settings);
+        self.pace.dhcp6(now, message.kind, message.header);
     }
 
-    /// Invariants 2 and 3.
+    /// A datagram reaches the link's socket.
+    pub(crate) fn heard(&mut self, settings: &LinkSettings, payload: &[u8]) {
+        if MessageType::peek(payload) != Some(MessageType::REPLY) {
+            return;
+        }
+        let enabling = [OptionCode::DHCP4_O_DHCP6_SERVER, OptionCode(settings.draft01.enable)];
+        let Ok(reply) = Message::parse(payload) else { return };
+        self.enabled |= enabling.iter().any(|code| reply.options.first(*code).is_some());
+    }
+
+    /// Invariants 2 and 3. Returns the inner type and transaction id.
     fn query(
         &mut self,
         profile: WireProfile,
@@ -120,7 +147,8 @@ impl Watch {
         message: &Message<'_>,
         statuses: [&Status; 2],
         to: Ipv6Addr,
-    ) {
+    ) -> (u8, u32) {
+        assert!(self.enabled, "a query before any Reply that enables it (C6-01)");
         let codes: Vec<_> = message.options.iter().map(|(code, _)| code).collect();
         assert_eq!(codes, [points.message], "a query holds one message and nothing else (C46-02, C46-04)");
         let inner = v4::Message::parse(o6::dhcpv4(points, message).unwrap())
@@ -172,6 +200,7 @@ impl Watch {
                 assert_eq!(*outer, message.header, "one outer id per inner one (C46-03)");
             }
         }
+        (kind.0, inner.xid.0)
     }
 
     fn dhcp6(&mut self, message: &Message<'_>, settings: &LinkSettings) {
@@ -270,4 +299,10 @@ impl Watch {
         assert_eq!(kernel.installed(), None, "an IPv4 address is left behind");
         assert_eq!(kernel.ours6().count(), 0, "an IPv6 address is left behind");
     }
+}
+
+/// True unless the pending DHCPv4 exchange is where it was before: then its message left between two turns.
+fn in_turn([before, after]: [&Status; 2]) -> bool {
+    let place = |status: &Status| status.client4.exchange.as_ref().map(|e| (e.started_at, e.transmissions));
+    place(after).is_none() || place(before) != place(after)
 }
