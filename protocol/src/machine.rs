@@ -8,6 +8,7 @@ use crate::settings::LinkSettings;
 use crate::status::Status;
 use crate::time::Instant;
 use std::net::{Ipv6Addr, SocketAddrV6};
+use std::sync::Arc;
 
 /// What happens to a role.
 #[derive(Debug)]
@@ -142,7 +143,7 @@ pub enum Effect {
     /// This happened to a lease: tell whoever listens.
     Notify(LeaseEvent),
     /// The latest status; replaces the one before.
-    Publish(Box<Status>),
+    Publish(Arc<Status>),
     /// Count and log this refusal.
     Refused(Refused),
     /// An orderly stop is complete; the driver may end the role.

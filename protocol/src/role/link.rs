@@ -25,6 +25,7 @@ use crate::settings::LinkSettings;
 use crate::status::Status;
 use crate::time::Instant;
 use running::{Cx, Running};
+use std::sync::Arc;
 
 /// The subscriber's role on one link.
 pub struct Link {
@@ -41,7 +42,7 @@ pub struct Link {
     ended: bool,
     running: Option<Box<Running>>,
     last_error: Option<Noted>,
-    published: Status,
+    published: Arc<Status>,
 }
 
 impl Link {
@@ -60,7 +61,7 @@ impl Link {
             ended: false,
             running: None,
             last_error: None,
-            published: Status::default(),
+            published: Arc::default(),
         }
     }
 
@@ -165,9 +166,9 @@ impl Link {
 
     fn publish(&mut self, now: Instant, out: &mut Effects) {
         let status = self.describe(now);
-        if status != self.published {
-            self.published = status.clone();
-            out.push(Effect::Publish(Box::new(status)));
+        if status != *self.published {
+            self.published = Arc::new(status);
+            out.push(Effect::Publish(Arc::clone(&self.published)));
         }
     }
 }
