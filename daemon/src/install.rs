@@ -143,7 +143,8 @@ impl Install {
             self.leave4().await;
             self.target = target.clone();
             self.up = facts.target.as_ref().is_some_and(|target| target.up);
-            return self.again4().await;
+            // Without a target the role decides what is wanted then.
+            return if self.target.place.is_some() { self.again4().await } else { None };
         }
         let view = facts.target.as_ref();
         let came_up = !std::mem::replace(&mut self.up, view.is_some_and(|view| view.up)) && self.up;

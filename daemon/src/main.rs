@@ -14,6 +14,7 @@ mod limiter;
 mod logging;
 mod namespace;
 mod roster;
+mod shared;
 mod sockets;
 mod storage;
 mod store;
@@ -25,6 +26,7 @@ use args::{Action, Options};
 use clock::Clock;
 use config::Config;
 use control::{LogHandle, ServiceStatus};
+use shared::Shared;
 use std::cell::{Cell, RefCell};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -33,7 +35,6 @@ use std::time::Duration;
 use storage::Storage;
 use store::{BootClock, Store};
 use supervisor::{BusChannels, Fatal, Supervisor, cannot};
-use task::Shared;
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Wrong usage or configuration.

@@ -12,8 +12,9 @@ use crate::config::{Config, LinkConfig, TargetConfig};
 use crate::control::{LinkId, LogHandle, ServiceRequest, ServiceStatus};
 use crate::namespace::Namespace;
 use crate::roster::{Interface, Namespaces};
+use crate::shared::Shared;
 use crate::systemd;
-use crate::task::{Ending, Shared};
+use crate::task::Ending;
 use dhcp4o6_netlink::monitor::Changes;
 use dhcp4o6_netlink::netns::{Netns, NetnsWatch};
 use dhcp4o6_protocol::ids::Duid;
@@ -161,9 +162,7 @@ impl Supervisor {
         let mut suspends = cannot("make a timer", Suspends::watch())?;
         let mut watchdog = systemd::alive_interval().map(tokio::time::interval);
         self.show_configuration(Vec::new());
-        self.open_namespaces().await;
-        self.settle_all();
-        self.sweep().await;
+        self.follow_namespaces().await;
         systemd::ready();
         loop {
             self.show();
@@ -184,8 +183,7 @@ impl Supervisor {
                 Event::Kernel(changes) => self.on_kernel(changes),
                 Event::Namespaces(result) => {
                     cannot("watch network namespaces", result)?;
-                    self.open_namespaces().await;
-                    self.settle_all();
+                    self.follow_namespaces().await;
                 }
                 Event::TaskEnded(ended) => self.on_task_ended(ended)?,
                 Event::Request(request) => self.serve(request).await,
@@ -234,12 +232,20 @@ impl Supervisor {
         if self.shared.storage.borrow().retry_at().is_some_and(|at| at <= now()) {
             self.shared.storage.borrow_mut().retry();
         }
-        self.open_namespaces().await;
-        self.settle_all();
+        self.follow_namespaces().await;
     }
 
-    /// Opens the namespaces that the configuration names, and leaves those that are gone or are others now.
-    async fn open_namespaces(&mut self) {
+    /// Makes the open namespaces and the tasks in them those that should be.
+    async fn follow_namespaces(&mut self) {
+        let opened = self.open_namespaces().await;
+        self.settle_all();
+        self.sweep(&opened).await;
+    }
+
+    /// Opens the namespaces that the configuration names, and leaves those that are gone or are others now. Tells which
+    /// are newly open.
+    async fn open_namespaces(&mut self) -> Vec<Option<String>> {
+        let mut opened = Vec::new();
         let mut needed = BTreeSet::new();
         for link in &self.config.links {
             needed.insert(link.namespace.clone());
@@ -258,11 +264,13 @@ impl Supervisor {
                     tracing::debug!(netns = name, "namespace open");
                     self.closed.remove(&name);
                     self.unshown = true;
+                    opened.push(name.clone());
                     self.namespaces.insert(name, namespace);
                 }
                 Err(error) => self.close(name, &error),
             }
         }
+        opened
     }
 
     fn close(&mut self, name: Option<String>, error: &io::Error) {

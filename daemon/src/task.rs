@@ -1,32 +1,33 @@
 //! Drives one link: wait, handle, execute.
 //!
 //! The task owns the role, its sockets and its deadline. The supervisor tells it, as one value, what the kernel and
-//! the configuration say ([`Orders`]); the bus sends it commands; what the role wants done is done in order.
+//! the configuration say ([`Orders`]); the bus sends it commands; what the role wants done is done in order, which is
+//! in [`execute`].
 
-use crate::clock::{Clock, JUMP, now};
-use crate::control::{LinkId, LinkRequest, Notice, Rejected, Traffic};
+mod execute;
+
+use crate::clock::{JUMP, now};
+use crate::control::{LinkId, LinkRequest, Rejected, Traffic};
 use crate::install::{Install, News, Place, Target};
 use crate::limiter::Limiter;
+use crate::shared::{Bound, Shared};
 use crate::sockets::LinkSocket;
-use crate::storage::Storage;
 use crate::store::LinkKey;
 use dhcp4o6_protocol::facts::LinkFacts;
-use dhcp4o6_protocol::lease::LeaseEvent;
-use dhcp4o6_protocol::machine::{Command, Datagram, Effect, Effects, Endpoint, Input, Machine, OpenError};
+use dhcp4o6_protocol::machine::{Command, Datagram, Effects, Endpoint, Input, Machine, OpenError};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::link::Link;
 use dhcp4o6_protocol::settings::LinkSettings;
-use dhcp4o6_protocol::status::{LinkState, Status};
+use dhcp4o6_protocol::status::Status;
 use dhcp4o6_protocol::time::{Instant, earliest};
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
-use tracing::Span;
+use tokio::sync::{mpsc, watch};
+use tracing::{Instrument as _, Span};
 
 /// Datagrams taken from one socket before other links get their turn.
 const BATCH: usize = 64;
@@ -35,27 +36,11 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 /// Shortest sleep: a role whose deadline does not move cannot keep the processor from other links.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
-/// What all link tasks share. They run on one thread and borrow only while they do not wait.
-pub struct Shared {
-    /// Deadlines.
-    pub clock: Clock,
-    /// Records.
-    pub storage: RefCell<Storage>,
-    /// For datagrams being received.
-    pub buffer: RefCell<Box<[u8]>>,
-    /// To the bus.
-    pub notices: mpsc::UnboundedSender<Notice>,
-    /// Links that have IPv4.
-    pub bound: Cell<usize>,
-    /// The storage or `bound` may have changed.
-    pub changed: Notify,
-}
-
 /// What the kernel and the configuration say about a link, whole.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Orders {
     /// The kernel's view.
-    pub facts: LinkFacts,
+    pub facts: Rc<LinkFacts>,
     /// Where its record is kept.
     pub key: LinkKey,
     /// Its settings.
@@ -113,7 +98,6 @@ pub struct Task {
     stopped: bool,
     /// When it ends even without [`Effect::Stopped`].
     end_at: Option<Instant>,
-    span: Span,
 }
 
 enum Outcome {
@@ -122,12 +106,12 @@ enum Outcome {
 }
 
 enum Event {
+    Begin,
     Orders,
     Request(LinkRequest),
     Time,
     Readable(Endpoint),
-    /// The supervisor is gone.
-    Orphaned,
+    End,
 }
 
 impl Task {
@@ -141,7 +125,7 @@ impl Task {
         channels: Channels,
     ) -> Self {
         let orders = channels.orders.borrow().clone();
-        let mut task = Self {
+        Self {
             id,
             namespace,
             shared,
@@ -157,31 +141,47 @@ impl Task {
             bound: None,
             stopped: false,
             end_at: None,
-            span: Span::none(),
-        };
-        task.name_span();
-        task
+        }
     }
 
     /// Runs the link until it is to end.
-    pub async fn run(mut self) {
-        self.span.in_scope(|| tracing::info!("link started"));
-        self.channels.orders.mark_unchanged();
-        self.orders = self.channels.orders.borrow().clone();
-        let facts = self.orders.facts.clone();
-        self.feed(Input::Link(&facts)).await;
-        self.look().await;
-        while !self.is_over() {
-            match self.next_event().await {
-                Event::Orders => self.follow().await,
-                Event::Request(request) => self.serve(request).await,
-                Event::Time => self.keep_time().await,
-                Event::Readable(endpoint) => self.receive(endpoint).await,
-                Event::Orphaned => return,
-            }
+    pub async fn run(&mut self) {
+        let mut turn = Some(Event::Begin);
+        while let Some(event) = turn {
+            let last = matches!(event, Event::End);
+            // Doing something needs much memory, and a thousand tasks wait most of the time.
+            let span = self.span();
+            Box::pin(self.act(event).instrument(span)).await;
+            turn = match (last, self.is_over()) {
+                (true, _) => None,
+                (false, true) => Some(Event::End),
+                (false, false) => self.next_event().await,
+            };
         }
-        self.end().await;
-        self.span.in_scope(|| tracing::info!("link stopped"));
+    }
+
+    /// The lines of whatever is done belong to the link, whatever its name is now.
+    fn span(&self) -> Span {
+        let ifname = self.orders.facts.name.as_str();
+        tracing::error_span!("link", netns = self.namespace, ifname, index = self.id.index)
+    }
+
+    async fn act(&mut self, event: Event) {
+        match event {
+            Event::Begin => self.begin().await,
+            Event::Orders => self.follow().await,
+            Event::Request(request) => self.serve(request).await,
+            Event::Time => self.keep_time().await,
+            Event::Readable(endpoint) => self.receive(endpoint).await,
+            Event::End => self.end().await,
+        }
+    }
+
+    async fn begin(&mut self) {
+        tracing::info!("link started");
+        let facts = self.orders.facts.clone();
+        self.look().await;
+        self.feed(Input::Link(&facts)).await;
     }
 
     fn is_over(&self) -> bool {
@@ -193,7 +193,8 @@ impl Task {
         earliest(earliest(role, self.install.retry_at()), self.end_at)
     }
 
-    async fn next_event(&mut self) -> Event {
+    /// What happens next; `None` when the supervisor is gone.
+    async fn next_event(&mut self) -> Option<Event> {
         let time = self.next_time();
         let (client6, arp) = (&self.client6, &self.arp);
         let readable = poll_fn(|cx| {
@@ -208,21 +209,22 @@ impl Task {
                 Poll::Pending
             }
         });
-        tokio::select! {
-            changed = self.channels.orders.changed() => if changed.is_ok() { Event::Orders } else { Event::Orphaned },
+        let event = tokio::select! {
+            changed = self.channels.orders.changed() => {
+                changed.ok()?;
+                Event::Orders
+            }
             Some(request) = self.channels.requests.recv() => Event::Request(request),
             () = self.shared.clock.reached(time) => Event::Time,
             endpoint = readable => Event::Readable(endpoint),
-        }
+        };
+        Some(event)
     }
 
     /// The kernel or the configuration changed.
     async fn follow(&mut self) {
         let orders = self.channels.orders.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.orders, orders);
-        if before.facts.name != self.orders.facts.name {
-            self.name_span();
-        }
         if before.resumed != self.orders.resumed {
             self.feed(Input::Command(Command::Resumed)).await;
         }
@@ -230,19 +232,20 @@ impl Task {
             let settings = Box::new((*self.orders.settings).clone());
             self.feed(Input::Settings(settings)).await;
         }
+        // What the role wants after this goes to the new target.
+        self.look().await;
         if before.facts != self.orders.facts {
             let facts = self.orders.facts.clone();
             self.feed(Input::Link(&facts)).await;
         }
-        self.look().await;
         if before.ending != self.orders.ending {
             self.begin_end().await;
         }
     }
 
     async fn look(&mut self) {
-        let news =
-            self.install.look(&self.orders.facts, &self.orders.target, self.orders.routes_missing).await;
+        let orders = &self.orders;
+        let news = self.install.look(&orders.facts, &orders.target, orders.routes_missing).await;
         self.tell(news).await;
     }
 
@@ -278,13 +281,14 @@ impl Task {
                 self.install.leave().await;
             }
         }
+        tracing::info!("link stopped");
     }
 
     async fn serve(&mut self, request: LinkRequest) {
         let status = self.channels.status.borrow().clone();
         let verdict = admissible(request.command, &status);
         if verdict.is_ok() {
-            self.span.in_scope(|| tracing::info!(command = ?request.command, "asked by an operator"));
+            tracing::info!(command = ?request.command, "asked by an operator");
             self.feed(Input::Command(request.command)).await;
         }
         // Who asked may have gone away.
@@ -327,10 +331,8 @@ impl Task {
             payload,
         };
         let mut effects = Effects::new();
-        self.span.in_scope(|| {
-            tracing::trace!(via = ?endpoint, from = %received.from, to = %received.to, octets = payload.len(), "received");
-            self.machine.handle(now(), Input::Datagram(datagram), &mut effects);
-        });
+        tracing::trace!(via = ?endpoint, from = %received.from, to = %received.to, octets = payload.len(), "received");
+        self.machine.handle(now(), Input::Datagram(datagram), &mut effects);
         self.channels.traffic.send_modify(|traffic| traffic.received += 1);
         Some(effects)
     }
@@ -352,7 +354,7 @@ impl Task {
 
     async fn handle(&mut self, input: Input<'_>) {
         let mut effects = Effects::new();
-        self.span.in_scope(|| self.machine.handle(now(), input, &mut effects));
+        self.machine.handle(now(), input, &mut effects);
         self.execute(effects).await;
     }
 
@@ -368,138 +370,8 @@ impl Task {
                 Outcome::News(News::Configured(result)) => Input::Configured(result),
                 Outcome::News(News::AddressRemoved) => Input::AddressRemoved,
             };
-            self.span.in_scope(|| self.machine.handle(now(), input, &mut effects));
+            self.machine.handle(now(), input, &mut effects);
         }
-    }
-
-    async fn execute_one(&mut self, effect: Effect) {
-        match effect {
-            Effect::Open(endpoint) => {
-                let result = self.open(endpoint);
-                self.outcomes.push_back(Outcome::Opened(endpoint, result));
-            }
-            Effect::Close(Endpoint::Client6) => self.client6 = None,
-            Effect::Close(Endpoint::Arp) => self.arp = None,
-            Effect::Close(Endpoint::Native4) => {}
-            Effect::Send { via, source, to, payload } => self.send(via, source, to, &payload),
-            Effect::Assign6(want) => self.install.assign(want).await,
-            Effect::Configure(want) => {
-                let outcome = self.install.configure(want).await;
-                self.outcomes.push_back(Outcome::News(News::Configured(outcome)));
-            }
-            Effect::Save(record) => {
-                self.span.in_scope(|| self.shared.storage.borrow_mut().save(&self.orders.key, *record));
-                self.shared.changed.notify_one();
-            }
-            Effect::Notify(event) => self.notify(event),
-            Effect::Publish(status) => self.publish(status),
-            Effect::Refused(reason) => self.refuse(reason, None),
-            Effect::Stopped => self.stopped = true,
-        }
-    }
-
-    fn open(&mut self, endpoint: Endpoint) -> Result<(), OpenError> {
-        let result = match (endpoint, &self.orders.target.place) {
-            (Endpoint::Arp, None) => Err(OpenError::NoLink),
-            (Endpoint::Arp, Some(place)) => LinkSocket::open(endpoint, place.access.netns(), place.index),
-            (Endpoint::Client6 | Endpoint::Native4, _) => {
-                LinkSocket::open(endpoint, self.link.access.netns(), self.link.index)
-            }
-        };
-        self.span.in_scope(|| match &result {
-            Ok(_) => tracing::debug!(?endpoint, "opened"),
-            Err(error) => tracing::debug!(?endpoint, %error, "not opened"),
-        });
-        let socket = result?;
-        match endpoint {
-            Endpoint::Client6 => self.client6 = socket,
-            Endpoint::Arp => self.arp = socket,
-            Endpoint::Native4 => {}
-        }
-        Ok(())
-    }
-
-    fn send(
-        &mut self,
-        via: Endpoint,
-        source: Option<std::net::Ipv6Addr>,
-        to: std::net::SocketAddrV6,
-        payload: &[u8],
-    ) {
-        let socket = match via {
-            Endpoint::Client6 => self.client6.as_ref(),
-            Endpoint::Arp => self.arp.as_ref(),
-            Endpoint::Native4 => None,
-        };
-        let sent = match socket {
-            Some(socket) => socket.send(source, to, payload),
-            None => Err(std::io::ErrorKind::NotConnected.into()),
-        };
-        match sent {
-            Ok(()) => {
-                self.span.in_scope(|| tracing::trace!(?via, ?source, %to, octets = payload.len(), "sent"));
-                self.channels.traffic.send_modify(|traffic| traffic.sent += 1);
-            }
-            Err(error) => self.refuse(Refused::SendError, Some(&error)),
-        }
-    }
-
-    fn refuse(&mut self, reason: Refused, error: Option<&std::io::Error>) {
-        self.channels.traffic.send_modify(|traffic| traffic.refused.count(reason));
-        if let Some(suppressed) = self.refusals.admit(reason, now()) {
-            self.span.in_scope(|| {
-                tracing::debug!(%reason, suppressed, error = error.map(tracing::field::display), "{}", reason.why());
-            });
-        }
-    }
-
-    fn notify(&mut self, event: LeaseEvent) {
-        self.span.in_scope(|| {
-            let lease = &event.lease;
-            let lifetime = lease.lifetime.duration().map(|span| span.as_secs());
-            tracing::info!(
-                event = event.kind.word(),
-                address = %lease.address,
-                server = %lease.server_id,
-                lifetime,
-                "lease"
-            );
-        });
-        // Without a bus nobody listens.
-        let _ = self.shared.notices.send(Notice::Lease(self.id, event));
-    }
-
-    fn publish(&mut self, status: Box<Status>) {
-        let before = self.channels.status.borrow().clone();
-        if (before.state, before.reason) != (status.state, status.reason) {
-            self.span.in_scope(|| log_state(&status));
-        }
-        match (&status.ipv4, &self.bound) {
-            (Some(_), None) => self.bound = Some(Bound::new(&self.shared)),
-            (None, Some(_)) => self.bound = None,
-            _ => {}
-        }
-        self.channels.status.send_replace(Arc::from(status));
-    }
-
-    fn name_span(&mut self) {
-        self.span = tracing::error_span!(
-            "link",
-            netns = self.namespace,
-            ifname = self.orders.facts.name.as_str(),
-            index = self.id.index
-        );
-    }
-}
-
-fn log_state(status: &Status) {
-    let (state, reason) = (status.state.word(), status.reason);
-    match status.state {
-        LinkState::Failed | LinkState::Degraded => {
-            let error = status.last_error.as_ref().map(|noted| tracing::field::debug(&noted.text));
-            tracing::warn!(state, reason, error, "state");
-        }
-        _ => tracing::debug!(state, reason, "state"),
     }
 }
 
@@ -516,24 +388,6 @@ fn admissible(command: Command, status: &Status) -> Result<(), Rejected> {
         (Command::Renew | Command::Rebind, _) => Err(Rejected::NotEnabled),
         (Command::Release, _) if !lease => Err(Rejected::NoLease),
         _ => Ok(()),
-    }
-}
-
-/// One of the links that have IPv4, as long as it lives.
-struct Bound(Rc<Shared>);
-
-impl Bound {
-    fn new(shared: &Rc<Shared>) -> Self {
-        shared.bound.set(shared.bound.get() + 1);
-        shared.changed.notify_one();
-        Self(shared.clone())
-    }
-}
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        self.0.bound.set(self.0.bound.get() - 1);
-        self.0.changed.notify_one();
     }
 }
 

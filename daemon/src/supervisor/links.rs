@@ -2,6 +2,7 @@
 
 use super::{Fatal, NETLINK_FAILED, Supervisor};
 use crate::clock::now;
+use crate::config::LinkConfig;
 use crate::control::{LinkHandle, LinkId, Notice, Traffic};
 use crate::identity;
 use crate::roster::{self, Entry, Wanted};
@@ -11,6 +12,7 @@ use dhcp4o6_netlink::apply::Placement;
 use dhcp4o6_protocol::ids::{Duid, HardwareAddress, Iaid};
 use dhcp4o6_protocol::record::LinkRecord;
 use dhcp4o6_protocol::role::link::Link;
+use dhcp4o6_protocol::settings::LinkSettings;
 use dhcp4o6_protocol::status::Status;
 use dhcp4o6_protocol::time::Instant;
 use std::collections::BTreeSet;
@@ -129,9 +131,10 @@ impl Supervisor {
         }
     }
 
-    /// Takes away IPv4 of ours that no link looks after: an earlier process left it, with another configuration.
-    pub(super) async fn sweep(&self) {
-        for open in self.namespaces.values() {
+    /// Takes away IPv4 of ours in these namespaces that no link looks after: an earlier process left it, with another
+    /// configuration.
+    pub(super) async fn sweep(&self, names: &[Option<String>]) {
+        for open in names.iter().filter_map(|name| self.namespaces.get(name)) {
             let indexes: Vec<u32> = open.monitor.links().map(|link| link.index).collect();
             for index in indexes {
                 let has_ours = || {
@@ -238,8 +241,9 @@ impl Supervisor {
         }
         link.orders.send_if_modified(|orders| {
             let same = *orders.settings == wanted.config.settings;
+            let seen = *orders.facts == wanted.facts;
             let told = Orders {
-                facts: wanted.facts,
+                facts: if seen { orders.facts.clone() } else { Rc::new(wanted.facts) },
                 key: wanted.key,
                 settings: if same {
                     orders.settings.clone()
@@ -275,17 +279,19 @@ impl Supervisor {
         let kept = self.shared.storage.borrow_mut().load(&key);
         let record = kept.unwrap_or_else(|| LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid))));
         let iaid = record.iaid;
-        let settings = Rc::new(config.settings.clone());
+        let settings = self.settings_of(config);
         let machine = Link::new(config.settings.clone(), duid, record, seed);
         let resumed = self.resumed;
-        let orders = Orders { facts, key, settings, target, routes_missing, resumed, ending: None };
+        let orders =
+            Orders { facts: Rc::new(facts), key, settings, target, routes_missing, resumed, ending: None };
         let (orders, task_orders) = watch::channel(orders);
         let (commands, requests) = mpsc::channel(COMMANDS);
         let (task_status, status) = watch::channel(Arc::new(Status::default()));
         let (task_traffic, traffic) = watch::channel(Traffic::default());
         let channels = Channels { orders: task_orders, requests, status: task_status, traffic: task_traffic };
-        let task = Task::new(id, namespace.clone(), self.shared.clone(), machine, link, channels);
-        let task = self.tasks.spawn_local(task.run()).id();
+        let mut task =
+            Box::new(Task::new(id, namespace.clone(), self.shared.clone(), machine, link, channels));
+        let task = self.tasks.spawn_local(async move { task.run().await }).id();
         let running = Running {
             namespace: namespace.clone(),
             task,
@@ -298,6 +304,12 @@ impl Supervisor {
         self.links.insert(id, running);
         self.unshown = true;
         self.tell(Notice::Added(LinkHandle { id, namespace: namespace.clone(), commands, status, traffic }));
+    }
+
+    /// The settings of an entry; links that it covers share them.
+    fn settings_of(&self, config: &LinkConfig) -> Rc<LinkSettings> {
+        let mut known = self.links.values().map(|link| link.orders.borrow().settings.clone());
+        known.find(|known| **known == config.settings).unwrap_or_else(|| Rc::new(config.settings.clone()))
     }
 
     fn has(&self, iaid: Iaid) -> bool {

@@ -33,7 +33,6 @@ impl Supervisor {
                     tracing::warn!("the log level stays");
                 }
                 self.configure().await;
-                self.sweep().await;
                 Ok(())
             }
             Err(mistakes) => {
@@ -91,8 +90,7 @@ impl Supervisor {
         self.config = Rc::new(Config { links, ..self.loaded.clone() });
         self.unshown = true;
         self.show_configuration(Vec::new());
-        self.open_namespaces().await;
-        self.settle_all();
+        self.follow_namespaces().await;
     }
 
     pub(super) fn show_configuration(&self, mistakes: Vec<String>) {

@@ -1,0 +1,128 @@
+//! Doing what a role wants done.
+
+use super::{Outcome, Task};
+use crate::clock::now;
+use crate::control::Notice;
+use crate::install::News;
+use crate::shared::Bound;
+use crate::sockets::LinkSocket;
+use dhcp4o6_protocol::lease::LeaseEvent;
+use dhcp4o6_protocol::machine::{Effect, Endpoint, OpenError};
+use dhcp4o6_protocol::refused::Refused;
+use dhcp4o6_protocol::status::{LinkState, Status};
+use std::io;
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::sync::Arc;
+
+impl Task {
+    pub(super) async fn execute_one(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open(endpoint) => {
+                let result = self.open(endpoint);
+                self.outcomes.push_back(Outcome::Opened(endpoint, result));
+            }
+            Effect::Close(Endpoint::Client6) => self.client6 = None,
+            Effect::Close(Endpoint::Arp) => self.arp = None,
+            Effect::Close(Endpoint::Native4) => {}
+            Effect::Send { via, source, to, payload } => self.send(via, source, to, &payload),
+            Effect::Assign6(want) => self.install.assign(want).await,
+            Effect::Configure(want) => {
+                let outcome = self.install.configure(want).await;
+                self.outcomes.push_back(Outcome::News(News::Configured(outcome)));
+            }
+            Effect::Save(record) => {
+                self.shared.storage.borrow_mut().save(&self.orders.key, *record);
+                self.shared.changed.notify_one();
+            }
+            Effect::Notify(event) => self.notify(event),
+            Effect::Publish(status) => self.publish(status),
+            Effect::Refused(reason) => self.refuse(reason, None),
+            Effect::Stopped => self.stopped = true,
+        }
+    }
+
+    fn open(&mut self, endpoint: Endpoint) -> Result<(), OpenError> {
+        let result = match (endpoint, &self.orders.target.place) {
+            (Endpoint::Arp, None) => Err(OpenError::NoLink),
+            (Endpoint::Arp, Some(place)) => LinkSocket::open(endpoint, place.access.netns(), place.index),
+            (Endpoint::Client6 | Endpoint::Native4, _) => {
+                LinkSocket::open(endpoint, self.link.access.netns(), self.link.index)
+            }
+        };
+        match &result {
+            Ok(_) => tracing::debug!(?endpoint, "opened"),
+            Err(error) => tracing::debug!(?endpoint, %error, "not opened"),
+        }
+        let socket = result?;
+        match endpoint {
+            Endpoint::Client6 => self.client6 = socket,
+            Endpoint::Arp => self.arp = socket,
+            Endpoint::Native4 => {}
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, via: Endpoint, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
+        let socket = match via {
+            Endpoint::Client6 => self.client6.as_ref(),
+            Endpoint::Arp => self.arp.as_ref(),
+            Endpoint::Native4 => None,
+        };
+        let sent = match socket {
+            Some(socket) => socket.send(source, to, payload),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        match sent {
+            Ok(()) => {
+                tracing::trace!(?via, ?source, %to, octets = payload.len(), "sent");
+                self.channels.traffic.send_modify(|traffic| traffic.sent += 1);
+            }
+            Err(error) => self.refuse(Refused::SendError, Some(&error)),
+        }
+    }
+
+    fn refuse(&mut self, reason: Refused, error: Option<&io::Error>) {
+        self.channels.traffic.send_modify(|traffic| traffic.refused.count(reason));
+        if let Some(suppressed) = self.refusals.admit(reason, now()) {
+            tracing::debug!(%reason, suppressed, error = error.map(tracing::field::display), "{}", reason.why());
+        }
+    }
+
+    fn notify(&mut self, event: LeaseEvent) {
+        let lease = &event.lease;
+        tracing::info!(
+            event = event.kind.word(),
+            address = %lease.address,
+            server = %lease.server_id,
+            lifetime = lease.lifetime.duration().map(|span| span.as_secs()),
+            "lease"
+        );
+        // Without a bus nobody listens.
+        let _ = self.shared.notices.send(Notice::Lease(self.id, event));
+    }
+
+    fn publish(&mut self, status: Arc<Status>) {
+        let before = self.channels.status.borrow().clone();
+        if (before.state, before.reason) != (status.state, status.reason) {
+            log_state(&status);
+        }
+        match (&status.ipv4, &self.bound) {
+            (Some(_), None) => self.bound = Some(Bound::new(&self.shared)),
+            (None, Some(_)) => self.bound = None,
+            _ => {}
+        }
+        self.channels.status.send_replace(status);
+    }
+}
+
+fn log_state(status: &Status) {
+    let (state, reason) = (status.state.word(), status.reason);
+    match status.state {
+        // Verifying a remembered lease is what every restart begins with.
+        LinkState::Failed | LinkState::Degraded if reason != "verifying" => {
+            let error = status.last_error.as_ref().map(|noted| tracing::field::debug(&noted.text));
+            tracing::warn!(state, reason, error, "state");
+        }
+        _ => tracing::debug!(state, reason, "state"),
+    }
+}
