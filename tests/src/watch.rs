@@ -119,7 +119,9 @@ impl Watch {
 
     /// Waits for the next change, for at most `limit`.
     pub fn wait(&self, limit: Duration) {
-        self.wait_after(self.lock().len(), limit);
+        // Not in one expression: the lock would still be held while waiting.
+        let mark = self.lock().len();
+        self.wait_after(mark, limit);
     }
 
     fn wait_after(&self, mark: usize, limit: Duration) {
