@@ -136,6 +136,7 @@ impl Running {
                 client4::Action::Check(address) => {
                     // A lease that INIT-REBOOT extended is in force while it is checked.
                     self.save(cx);
+                    self.configure(cx);
                     let hardware = cx.facts.target.as_ref().map(|t| t.hardware.clone()).unwrap_or_default();
                     self.acd = Some(Acd::new(address, hardware, cx.now, cx.rng));
                     cx.out.push(Effect::Open(Endpoint::Arp));
