@@ -16,13 +16,20 @@ struct Exchange {
 
 #[derive(Default)]
 pub(crate) struct Pace {
-    exchanges6: BTreeMap<(u8, [u8; 3]), Exchange>,
+    /// By type, transaction id, and when they began: ids are short and come again.
+    exchanges6: BTreeMap<(u8, [u8; 3], Option<Instant>), Exchange>,
     exchanges4: BTreeMap<(u8, u32, Ipv6Addr), Exchange>,
 }
 
 impl Pace {
-    /// A DHCPv6 message leaves.
-    pub(crate) fn dhcp6(&mut self, now: Instant, kind: MessageType, xid: [u8; 3]) {
+    /// A DHCPv6 message leaves, of an exchange that began at `started_at`.
+    pub(crate) fn dhcp6(
+        &mut self,
+        now: Instant,
+        kind: MessageType,
+        xid: [u8; 3],
+        started_at: Option<Instant>,
+    ) {
         // Rebind may be a check for movement, which has the times of Confirm. SOL_MAX_RT may be as low as 60 s.
         let (initial, max) = match kind {
             MessageType::RENEW => (10, 600),
@@ -31,9 +38,9 @@ impl Pace {
             MessageType::RELEASE | MessageType::DECLINE => (1, u64::MAX >> 32),
             _ => (1, 60),
         };
-        let Some(exchange) = self.exchanges6.get_mut(&(kind.0, xid)) else {
+        let Some(exchange) = self.exchanges6.get_mut(&(kind.0, xid, started_at)) else {
             forget_old(&mut self.exchanges6, now);
-            self.exchanges6.insert((kind.0, xid), Exchange { last_at: now, pause: None });
+            self.exchanges6.insert((kind.0, xid, started_at), Exchange { last_at: now, pause: None });
             return;
         };
         let pause = now.since(exchange.last_at);

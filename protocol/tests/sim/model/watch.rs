@@ -126,7 +126,8 @@ impl Watch {
         }
         assert_eq!(to, ALL_RELAYS_AND_SERVERS, "DHCPv6 goes by multicast (C6-19)");
         self.dhcp6(&message, settings);
-        self.pace.dhcp6(now, message.kind, message.header);
+        let started_at = statuses[1].dhcp6.exchange.as_ref().map(|exchange| exchange.started_at);
+        self.pace.dhcp6(now, message.kind, message.header, started_at);
     }
 
     /// A datagram reaches the link's socket.
