@@ -103,8 +103,9 @@ impl Applier {
         Ok(())
     }
 
-    /// Makes `want` all that is ours of IPv6 addresses on the link, each as /128 with its lifetimes. The kernel checks
-    /// new ones for duplicates; a changed lifetime does not make it check again.
+    /// Makes `want` all that is ours of IPv6 addresses on the link, each as /128 with its lifetimes; of two with the
+    /// same address the first counts. The kernel checks new ones for duplicates; a changed lifetime does not make it
+    /// check again.
     ///
     /// # Errors
     /// As [`Applier::configure4`].
@@ -114,15 +115,16 @@ impl Applier {
         want: &[Assignment6],
         now: Instant,
     ) -> Result<(), ConfigureError> {
-        let wanted = want.iter().filter_map(|assignment| {
-            Some(Wanted {
-                address: assignment.address.into(),
-                prefix_len: 128,
-                left: lifetimes6(assignment, now)?,
-                ends: (assignment.preferred_until, assignment.valid_until),
-            })
-        });
-        let wanted: Vec<Wanted> = wanted.collect();
+        let mut wanted: Vec<Wanted> = Vec::with_capacity(want.len());
+        for assignment in want {
+            let address = IpAddr::V6(assignment.address);
+            if let Some(left) = lifetimes6(assignment, now)
+                && !wanted.iter().any(|known| known.address == address)
+            {
+                let ends = (assignment.preferred_until, assignment.valid_until);
+                wanted.push(Wanted { address, prefix_len: 128, left, ends });
+            }
+        }
         if !wanted.is_empty() {
             self.link(link).await?;
         }
@@ -254,7 +256,8 @@ impl Applier {
                 (known.address.address, known.address.prefix_len) == (address.address, address.prefix_len)
             })
         };
-        for lost in before.iter().filter(|known| !known.ours && !there(&known.address)) {
+        let secondary = |known: &&Present| known.address.has(libc::IFA_F_SECONDARY) && !known.ours;
+        for lost in before.iter().filter(secondary).filter(|known| !there(&known.address)) {
             let Address { address, prefix_len, .. } = lost.address;
             match self.tell(restore_address(&lost.described)).await {
                 Ok(()) => debug!(%address, "put back an address that the kernel removed with ours"),

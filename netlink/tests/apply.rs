@@ -265,8 +265,30 @@ async fn a_gateway_outside_the_subnet_is_reached_directly_inst_06() {
         "{text}"
     );
     let events = lab.events("inet");
-    install(&lab, &config).await;
+    let mut applier = install(&lab, &config).await;
     assert_eq!(events.until_mark(), "");
+    applier.configure4(lab.index("wan"), None, &MAIN, NOW).await.unwrap();
+    assert_eq!(objects(&lab, "wan"), "");
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn a_route_that_somebody_deletes_or_replaces_is_noticed() {
+    let lab = Lab::with_veth();
+    let wan = lab.index("wan");
+    let mut monitor = lab.monitor().await;
+    let mut applier = install(&lab, &lease(77)).await;
+    let missing = |monitor: &_| lab::present(monitor, wan, &lease(77)) == Presence4::RoutesMissing;
+    until(&mut monitor, "the lease is there", |monitor| whole(monitor, wan, &lease(77))).await;
+    lab.ip("route del default metric 77");
+    until(&mut monitor, "a route is gone", missing).await;
+    applier.configure4(wan, Some(&lease(77)), &MAIN, NOW).await.unwrap();
+    until(&mut monitor, "it is back", |monitor| whole(monitor, wan, &lease(77))).await;
+    lab.ip("route replace default via 192.0.2.254 dev wan metric 77 proto static");
+    until(&mut monitor, "a route is replaced", missing).await;
+    let outcome = applier.configure4(wan, Some(&lease(77)), &MAIN, NOW).await;
+    assert!(matches!(outcome, Err(ConfigureError::Conflict(_))), "{outcome:?}");
+    assert!(objects(&lab, "wan").contains("default via 192.0.2.254 proto static"));
 }
 
 #[tokio::test]
@@ -413,7 +435,8 @@ async fn assigned_addresses_are_checked_once_and_their_lifetimes_follow() {
     lab.ip("-6 addr add 2001:db8:9::9/64 dev wan nodad");
     let five: Ipv6Addr = "2001:db8::5".parse().unwrap();
     let both = [assignment("2001:db8::5"), assignment("2001:db8::6")];
-    applier.assign6(wan, &both, NOW).await.unwrap();
+    let twice = [both[0], both[1], both[0]];
+    applier.assign6(wan, &twice, NOW).await.unwrap();
     let ready = |tentative: bool| {
         move |monitor: &_| {
             let facts = lab::facts(monitor, wan);

@@ -128,16 +128,17 @@ async fn an_ipv4_address_of_somebody_else_is_foreign_and_loopback_is_not() {
 /// radvd, ended with the test.
 struct Router {
     child: Child,
-    files: [String; 2],
+    files: [String; 3],
 }
 
 impl Router {
     fn start(lab: &Lab, config: &str) -> Self {
-        let files =
-            ["conf", "pid"].map(|end| format!("{}/{}.{end}", std::env::temp_dir().display(), lab.name));
-        let [file, pid] = &files;
+        let files = ["conf", "pid", "log"]
+            .map(|end| format!("{}/{}.{end}", std::env::temp_dir().display(), lab.name));
+        let [file, pid, log] = &files;
         std::fs::write(file, config).expect("a file");
-        let arguments = ["netns", "exec", &lab.name, "radvd", "-n", "-m", "none", "-C", file, "-p", pid];
+        let radvd = ["radvd", "-n", "-d", "1", "-m", "logfile", "-l", log, "-C", file, "-p", pid];
+        let arguments = ["netns", "exec", &lab.name].into_iter().chain(radvd);
         let child = Command::new("ip").args(arguments).spawn().expect("radvd is installed");
         Self { child, files }
     }
@@ -145,6 +146,10 @@ impl Router {
 
 impl Drop for Router {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.files[2]).unwrap_or_default();
+            println!("radvd {:?}: {log}", self.child.try_wait());
+        }
         let id = nix::unistd::Pid::from_raw(self.child.id().try_into().expect("a process id"));
         let _ = nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
@@ -165,6 +170,9 @@ async fn what_routers_advertise_is_known_live_and_from_a_dump() {
     let mut monitor = lab.monitor().await;
     let wan = lab.index("wan");
     lab.ip("link set wan up");
+    // radvd gives up on an interface without a usable link-local address until that has carrier anew.
+    let (mut there, lan) = (isp.monitor().await, isp.index("lan"));
+    until(&mut there, "the router can speak", |there| facts(there, lan).link_local().is_some()).await;
     let config = |flags: &str, prefix: &str| {
         format!(
             "interface lan {{ AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; {flags} \

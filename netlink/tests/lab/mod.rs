@@ -170,8 +170,17 @@ pub(crate) async fn until(monitor: &mut Monitor, what: &str, so: impl Fn(&Monito
             monitor.changed().await.expect("the monitor goes on");
         }
     };
-    let in_time = tokio::time::timeout(Duration::from_secs(20), wait).await.is_ok();
-    assert!(in_time, "never: {what}");
+    if tokio::time::timeout(Duration::from_secs(20), wait).await.is_err() {
+        let now = Monitor::open(monitor.netns()).await.expect("a monitor opens");
+        for link in now.links() {
+            let (heard, is) = (facts(monitor, link.index), facts(&now, link.index));
+            println!(
+                "heard {heard:?}\n   is {}",
+                if is == heard { "the same".into() } else { format!("{is:?}") }
+            );
+        }
+        panic!("never: {what}");
+    }
 }
 
 /// The moment at which the tests install their leases.
