@@ -115,9 +115,10 @@ async fn serve(options: Options, config: Config, log: LogHandle) -> Result<(), F
     let (notices, bus_notices) = mpsc::unbounded_channel();
     let (bus_requests, requests) = mpsc::channel(REQUESTS);
     let (service, bus_service) = watch::channel(ServiceStatus { storage: "ok", ..ServiceStatus::default() });
+    let storage = Storage::new(Store::open(&options.state_dir, boot), &options.state_dir);
     let shared = Rc::new(Shared {
         clock: Clock::new(),
-        storage: RefCell::new(Storage::new(Store::open(&options.state_dir, boot))),
+        storage: RefCell::new(cannot("start a thread", storage)?),
         buffer: RefCell::new(vec![0; sockets::BUFFER].into_boxed_slice()),
         notices,
         bound: Cell::new(0),

@@ -189,20 +189,19 @@ impl<D: Disk> Store<D> {
         Some(record)
     }
 
-    /// Keeps the record of a link. Durable when it returns without error.
-    ///
-    /// When only times moved, and by less than a minute, what is on disk is as good and nothing is written.
+    /// Makes of the record of a link what [`put`] writes to disk. `None` when only times moved, and by less than a minute:
+    /// what is on disk is as good then.
     ///
     /// # Errors
-    /// When the disk does not take it; the old record may be there still.
-    pub fn save(&mut self, key: &LinkKey, record: &LinkRecord) -> Result<(), StoreError> {
+    /// When a DUID that the disk did not take before is not taken now either: a lease without it is worth nothing.
+    pub fn draft(&mut self, key: &LinkKey, record: &LinkRecord) -> Result<Option<Draft>, StoreError> {
         self.keep_duid()?;
         let file = key.file();
         let new = Written::of(record);
         if let (Some(old), Some(new)) = (self.written.get(&file), &new)
             && old.is_as_good_as(new)
         {
-            return Ok(());
+            return Ok(None);
         }
         let saved = Saved {
             key: key.clone(),
@@ -213,11 +212,16 @@ impl<D: Disk> Store<D> {
         };
         let payload = serde_json::to_vec(&saved)
             .map_err(|error| StoreError::Disk { file: file.clone(), source: error.into() })?;
+        let content = frame::wrap(Kind::Link, &payload);
+        let content = content.ok_or_else(|| StoreError::TooLong { file: file.clone() })?;
         // Until it is known to be on disk, what is there is unknown.
         self.written.remove(&file);
-        self.write(&file, Kind::Link, &payload)?;
-        self.written.extend(new.map(|new| (file, new)));
-        Ok(())
+        Ok(Some(Draft { file, content, written: new }))
+    }
+
+    /// Remembers what [`put`] has put on disk.
+    pub fn kept(&mut self, draft: Draft) {
+        self.written.extend(draft.written.map(|written| (draft.file, written)));
     }
 
     /// The payload of a file. A damaged one is set aside, one that cannot be read is left alone.
@@ -239,11 +243,9 @@ impl<D: Disk> Store<D> {
     }
 
     fn write(&mut self, file: &str, kind: Kind, payload: &[u8]) -> Result<(), StoreError> {
-        let framed =
+        let content =
             frame::wrap(kind, payload).ok_or_else(|| StoreError::TooLong { file: file.to_owned() })?;
-        let new = format!("{file}.new");
-        let done = self.disk.write(&new, &framed);
-        let done = done.and_then(|()| self.disk.rename(&new, file)).and_then(|()| self.disk.sync());
+        let done = replace(&mut self.disk, file, &content).and_then(|()| self.disk.sync());
         done.map_err(|source| StoreError::Disk { file: file.to_owned(), source })
     }
 
@@ -258,6 +260,36 @@ impl<D: Disk> Store<D> {
             Err(error) => tracing::warn!(file, reason = %why, %error, "a state file is not used and stays"),
         }
     }
+}
+
+/// The record of a link, ready to be written.
+pub struct Draft {
+    file: String,
+    content: Vec<u8>,
+    written: Option<Written>,
+}
+
+/// Puts records on disk, with one sync of the directory for all of them: each is durable unless its outcome is an
+/// error, and then the old one may be there still.
+pub fn put(disk: &mut impl Disk, drafts: &[Draft]) -> Vec<Result<(), StoreError>> {
+    let mut outcomes: Vec<_> =
+        drafts.iter().map(|draft| replace(disk, &draft.file, &draft.content)).collect();
+    let synced = if outcomes.iter().any(Result::is_ok) { disk.sync() } else { Ok(()) };
+    if let Err(error) = synced {
+        let same = || error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        outcomes.iter_mut().filter(|outcome| outcome.is_ok()).for_each(|outcome| *outcome = Err(same()));
+    }
+    let named = outcomes.into_iter().zip(drafts).map(|(outcome, draft)| {
+        outcome.map_err(|source| StoreError::Disk { file: draft.file.clone(), source })
+    });
+    named.collect()
+}
+
+/// Durable after the next [`Disk::sync`].
+fn replace(disk: &mut impl Disk, file: &str, content: &[u8]) -> io::Result<()> {
+    let new = format!("{file}.new");
+    disk.write(&new, content)?;
+    disk.rename(&new, file)
 }
 
 fn saturated(micros: i128) -> i64 {

@@ -7,7 +7,7 @@ mod links;
 mod requests;
 
 use crate::args::Options;
-use crate::clock::{Suspends, now};
+use crate::clock::Suspends;
 use crate::config::{Config, LinkConfig, TargetConfig};
 use crate::control::{LinkId, LogHandle, ServiceRequest, ServiceStatus};
 use crate::namespace::Namespace;
@@ -82,6 +82,8 @@ pub struct Supervisor {
     config: Rc<Config>,
     duid: Option<Duid>,
     namespaces: Namespaces,
+    /// While the configuration names namespaces.
+    names: Option<NetnsWatch>,
     closed: BTreeMap<Option<String>, Closed>,
     links: BTreeMap<LinkId, Running>,
     /// Which link gives an interface its IPv4.
@@ -138,6 +140,7 @@ impl Supervisor {
             removed: BTreeSet::new(),
             duid: None,
             namespaces: Namespaces::new(),
+            names: None,
             closed: BTreeMap::new(),
             links: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -158,7 +161,6 @@ impl Supervisor {
         let mut hangup = cannot("catch signals", signal(SignalKind::hangup()))?;
         let mut terminate = cannot("catch signals", signal(SignalKind::terminate()))?;
         let mut interrupt = cannot("catch signals", signal(SignalKind::interrupt()))?;
-        let mut watch = cannot("watch network namespaces", NetnsWatch::open())?;
         let mut suspends = cannot("make a timer", Suspends::watch())?;
         let mut watchdog = systemd::alive_interval().map(tokio::time::interval);
         self.show_configuration(Vec::new());
@@ -169,7 +171,7 @@ impl Supervisor {
             let time = self.next_time();
             let event = tokio::select! {
                 changes = kernel_changes(&mut self.namespaces) => Event::Kernel(changes),
-                result = watch.changed() => Event::Namespaces(result),
+                result = names_changed(&mut self.names) => Event::Namespaces(result),
                 Some(ended) = self.tasks.join_next_with_id() => Event::TaskEnded(ended),
                 Some(request) = self.bus.requests.recv() => Event::Request(request),
                 Some(()) = hangup.recv() => Event::Hangup,
@@ -229,9 +231,8 @@ impl Supervisor {
     }
 
     async fn on_time(&mut self) {
-        if self.shared.storage.borrow().retry_at().is_some_and(|at| at <= now()) {
-            self.shared.storage.borrow_mut().retry();
-        }
+        let due = self.shared.storage.borrow_mut().due();
+        due.into_iter().for_each(|(key, record)| self.save(key, record));
         self.follow_namespaces().await;
     }
 
@@ -253,6 +254,7 @@ impl Supervisor {
                 needed.insert(namespace.clone());
             }
         }
+        self.watch_names(needed.iter().any(Option::is_some));
         self.namespaces.retain(|name, open| needed.contains(name) && is_still(name, open));
         self.closed.retain(|name, _| needed.contains(name));
         for name in needed {
@@ -271,6 +273,18 @@ impl Supervisor {
             }
         }
         opened
+    }
+
+    /// Other programs mount things all the time: who names no namespace is not to wake up for that.
+    fn watch_names(&mut self, needed: bool) {
+        if !needed {
+            self.names = None;
+        } else if self.names.is_none() {
+            match NetnsWatch::open() {
+                Ok(watch) => self.names = Some(watch),
+                Err(error) => tracing::error!(%error, "namespaces that come and go are not noticed"),
+            }
+        }
     }
 
     fn close(&mut self, name: Option<String>, error: &io::Error) {
@@ -340,6 +354,13 @@ async fn kernel_changes(namespaces: &mut Namespaces) -> Vec<(Option<String>, io:
         if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
     })
     .await
+}
+
+async fn names_changed(names: &mut Option<NetnsWatch>) -> io::Result<()> {
+    match names {
+        Some(names) => names.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) {

@@ -94,6 +94,8 @@ pub struct Task {
     /// Inputs that effects have caused.
     outcomes: VecDeque<Outcome>,
     refusals: Limiter<Refused>,
+    /// The trouble that an operator was last told of, until the link is bound.
+    warned: &'static str,
     bound: Option<Bound>,
     stopped: bool,
     /// When it ends even without [`Effect::Stopped`].
@@ -138,6 +140,7 @@ impl Task {
             arp: None,
             outcomes: VecDeque::new(),
             refusals: Limiter::new(),
+            warned: "",
             bound: None,
             stopped: false,
             end_at: None,

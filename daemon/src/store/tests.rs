@@ -149,6 +149,15 @@ impl FakeDisk {
     }
 }
 
+impl<D: Disk> Store<D> {
+    /// As the daemon does it: durable when it returns without error.
+    fn save(&mut self, key: &LinkKey, record: &LinkRecord) -> Result<(), StoreError> {
+        let Some(draft) = self.draft(key, record)? else { return Ok(()) };
+        let outcome = put(&mut self.disk, std::slice::from_ref(&draft)).pop().unwrap();
+        outcome.map(|()| self.kept(draft))
+    }
+}
+
 impl Disk for FakeDisk {
     fn read(&mut self, name: &str, _most: usize) -> io::Result<Option<Vec<u8>>> {
         let mut disk = self.0.borrow_mut();
@@ -589,4 +598,18 @@ fn a_directory_that_cannot_be_written_is_an_error_and_not_the_end() {
     store.save(&key("wan0"), &record(10, 0)).unwrap();
     assert_eq!(scratch.store().load(&key("wan0")), Some(record(10, 0)));
     assert_eq!(scratch.store().duid(|| duid(9)), duid(1));
+}
+
+#[test]
+fn records_put_together_are_all_durable() {
+    let disk = FakeDisk::new(Platter::on(Names::new()));
+    let mut store = Store::on(disk.clone(), boot::<0>("one"));
+    let keys = ["wan0", "wan1", "wan2"].map(key);
+    let records = [1, 2, 3].map(|iaid| LinkRecord::new(Iaid(iaid)));
+    let drafts: Vec<_> =
+        keys.iter().zip(&records).map(|(key, record)| store.draft(key, record).unwrap().unwrap()).collect();
+    assert!(put(&mut store.disk, &drafts).iter().all(Result::is_ok));
+    let durable = disk.0.borrow().durable.clone();
+    let mut after = Store::on(FakeDisk::new(Platter::on(durable)), boot::<0>("one"));
+    assert_eq!(keys.map(|key| after.load(&key)), records.map(Some));
 }

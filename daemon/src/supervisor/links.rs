@@ -170,7 +170,7 @@ impl Supervisor {
         if link.forget {
             let key = link.key();
             let record = LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid)));
-            self.shared.storage.borrow_mut().save(&key, record);
+            self.save(key, record);
         }
         if ended.is_err() {
             self.on_panic(id)?;
@@ -237,7 +237,11 @@ impl Supervisor {
         if key != wanted.key {
             // The interface has another name now.
             let fresh = LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid)));
-            self.shared.storage.borrow_mut().hand_over(&key, &wanted.key, fresh);
+            let record = self.shared.storage.borrow_mut().load(&key);
+            if let Some(record) = record {
+                self.save(wanted.key.clone(), record);
+                self.save(key, fresh);
+            }
         }
         link.orders.send_if_modified(|orders| {
             let same = *orders.settings == wanted.config.settings;
@@ -314,6 +318,16 @@ impl Supervisor {
 
     fn has(&self, iaid: Iaid) -> bool {
         self.links.values().any(|link| link.iaid == iaid)
+    }
+
+    /// Keeps a record, in its own time.
+    pub(super) fn save(&self, key: LinkKey, record: LinkRecord) {
+        let shared = self.shared.clone();
+        let saving = shared.storage.borrow_mut().begin(key, record);
+        tokio::task::spawn_local(async move {
+            saving.end(&shared.storage).await;
+            shared.changed.notify_one();
+        });
     }
 
     fn tell(&self, notice: Notice) {

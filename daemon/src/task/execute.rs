@@ -31,7 +31,8 @@ impl Task {
                 self.outcomes.push_back(Outcome::News(News::Configured(outcome)));
             }
             Effect::Save(record) => {
-                self.shared.storage.borrow_mut().save(&self.orders.key, *record);
+                let saving = self.shared.storage.borrow_mut().begin(self.orders.key.clone(), *record);
+                saving.end(&self.shared.storage).await;
                 self.shared.changed.notify_one();
             }
             Effect::Notify(event) => self.notify(event),
@@ -104,7 +105,7 @@ impl Task {
     fn publish(&mut self, status: Arc<Status>) {
         let before = self.channels.status.borrow().clone();
         if (before.state, before.reason) != (status.state, status.reason) {
-            log_state(&status);
+            self.log_state(&status);
         }
         match (&status.ipv4, &self.bound) {
             (Some(_), None) => self.bound = Some(Bound::new(&self.shared)),
@@ -113,16 +114,24 @@ impl Task {
         }
         self.channels.status.send_replace(status);
     }
-}
 
-fn log_state(status: &Status) {
-    let (state, reason) = (status.state.word(), status.reason);
-    match status.state {
-        // Verifying a remembered lease is what every restart begins with.
-        LinkState::Failed | LinkState::Degraded if reason != "verifying" => {
+    fn log_state(&mut self, status: &Status) {
+        let (state, reason) = (status.state.word(), status.reason);
+        let is_trouble = match status.state {
+            // Verifying a remembered lease is what every restart begins with.
+            LinkState::Failed | LinkState::Degraded => reason != "verifying",
+            _ => false,
+        };
+        if status.state == LinkState::Bound {
+            self.warned = "";
+        }
+        // It is tried again and again; to be told once is enough.
+        if is_trouble && self.warned != reason {
+            self.warned = reason;
             let error = status.last_error.as_ref().map(|noted| tracing::field::debug(&noted.text));
             tracing::warn!(state, reason, error, "state");
+        } else {
+            tracing::debug!(state, reason, "state");
         }
-        _ => tracing::debug!(state, reason, "state"),
     }
 }
