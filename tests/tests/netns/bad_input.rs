@@ -195,7 +195,7 @@ impl Mounted {
     }
 
     fn remount(&self, options: &str) {
-        let status = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.0).status();
+        let status = Command::new("mount").args(["-o", &format!("remount,bind,{options}")]).arg(&self.0).status();
         assert!(status.is_ok_and(|status| status.success()), "remounting {}", self.0.display());
     }
 }
