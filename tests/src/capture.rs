@@ -218,6 +218,14 @@ impl Capture {
         }
     }
 
+    /// Records for this long: for showing that nothing comes.
+    pub fn listen(&self, span: Duration) {
+        let end = Instant::now() + span;
+        while Instant::now() < end {
+            self.wait_any_after(self.mark(), end.saturating_duration_since(Instant::now()));
+        }
+    }
+
     /// Waits until there is a frame after `mark`, for at most `limit`.
     pub fn wait_any_after(&self, mark: usize, limit: Duration) {
         let frames = self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner);

@@ -154,6 +154,22 @@ fn a_taken_port_is_named_and_tried_again() {
 
 #[test]
 #[ignore = "needs namespaces and Kea"]
+fn while_another_dhcpv4_client_has_the_link_no_query_is_sent_sup_11() {
+    let lab = Lab::new();
+    let native = lab.customer.enter(|| UdpSocket::bind("0.0.0.0:68").expect("nobody else has it"));
+    let mut scene = Scene::start_in(lab, KeaSettings::default(), STATEFUL);
+    scene.client.until("the other client is named", SOON, |client| {
+        let words = client.properties("c0").to_string();
+        words.contains("native-dhcp").then_some(())
+    });
+    assert!(scene.wire.sent().iter().all(|dhcp| dhcp.inner().is_none()), "{:?}", scene.wire.sent());
+    assert_ne!(scene.client.state("c0"), "bound");
+    drop(native);
+    scene.client.wait_state("c0", "bound", Duration::from_secs(60));
+}
+
+#[test]
+#[ignore = "needs namespaces and Kea"]
 fn a_damaged_lease_file_is_set_aside_with_one_warning() {
     let mut scene = Scene::bound(KeaSettings::default(), STATEFUL);
     scene.daemon.kill();
@@ -195,7 +211,8 @@ impl Mounted {
     }
 
     fn remount(&self, options: &str) {
-        let status = Command::new("mount").args(["-o", &format!("remount,bind,{options}")]).arg(&self.0).status();
+        let status =
+            Command::new("mount").args(["-o", &format!("remount,bind,{options}")]).arg(&self.0).status();
         assert!(status.is_ok_and(|status| status.success()), "remounting {}", self.0.display());
     }
 }

@@ -243,36 +243,37 @@ fn two_servers() -> (Lab, [dhcp4o6_tests::Namespace; 2]) {
     (lab, servers)
 }
 
-fn second() -> KeaSettings {
-    KeaSettings { number: 2, pool4: (200, 249), lifetime4: (8, 3, 6), ..KeaSettings::default() }
-}
-
 #[test]
 #[ignore = "needs namespaces and Kea"]
 fn of_two_servers_one_gives_the_lease_and_the_other_takes_over_when_it_is_gone() {
-    let (lab, servers) = two_servers();
-    let preferred = KeaSettings { preference: Some(10), lifetime4: (8, 3, 6), ..KeaSettings::default() };
-    let mut first = Kea::start_in(&lab, &servers[0], preferred);
-    let _second = Kea::start_in(&lab, &servers[1], second());
+    let (lab, namespaces) = two_servers();
+    let pools = [(100, 149), (200, 249)];
+    let short = KeaSettings { lifetime4: (8, 3, 6), ..KeaSettings::default() };
+    let mut servers = [
+        KeaSettings { number: 1, pool4: pools[0], preference: Some(10), ..short.clone() },
+        KeaSettings { number: 2, pool4: pools[1], ..short },
+    ]
+    .into_iter()
+    .zip(&namespaces)
+    .map(|(settings, namespace)| Kea::start_in(&lab, namespace, settings))
+    .collect::<Vec<_>>();
     let bus = Bus::start(lab.dir());
     let mut client = bus.client();
     let wire = Capture::start(&lab.customer);
+    let kernel = Watch::open(&lab.customer);
     let _daemon = Daemon::start(&lab, &bus, STATEFUL);
     client.wait_service();
     client.wait_state("c0", "bound", SOON);
     let server = client.property("c0", "org.dhcp4o6.Dhcp6Stage1", "Server");
     assert_eq!(server, "0003000102005e000001", "the one with the higher preference");
-    let offers = wire.dhcp().iter().filter(|dhcp| dhcp.carries(V4::OFFER)).count();
-    assert_eq!(offers, 2, "both offer");
-    let address = lab.customer.ipv4("c0")[0];
+    let of = |kind: V4| wire.dhcp().into_iter().filter(|dhcp| dhcp.carries(kind)).collect::<Vec<_>>();
+    assert_eq!(of(V4::OFFER).len(), 2, "both offer");
+    assert_eq!(of(V4::ACK).len(), 1, "one is asked");
 
-    // Whichever gave the lease, end its DHCPv4 half: the lease ends, and the other's offer is taken.
-    let by_first = address.octets()[3] < 200;
-    if by_first {
-        first.stop4();
-        let kernel = Watch::open(&lab.customer);
-        kernel.until("an address of the other server", SOON * 2, || {
-            lab.customer.ipv4("c0").first().is_some_and(|address| address.octets()[3] >= 200)
-        });
-    }
+    let pool_of = |address: &Ipv4Addr| usize::from(address.octets()[3] >= pools[1].0);
+    let chosen = pool_of(&lab.customer.ipv4("c0")[0]);
+    servers[chosen].stop4();
+    kernel.until("an address of the other server", SOON * 2, || {
+        lab.customer.ipv4("c0").first().is_some_and(|address| pool_of(address) != chosen)
+    });
 }
