@@ -5,7 +5,6 @@
 mod args;
 mod bus;
 mod clock;
-#[allow(dead_code, unused_imports, reason = "what only tests use so far")]
 mod config;
 mod control;
 mod identity;

@@ -88,6 +88,8 @@ pub struct Supervisor {
     links: BTreeMap<LinkId, Running>,
     /// Which link gives an interface its IPv4.
     claims: BTreeMap<Interface, LinkId>,
+    /// A link has no target because another link has it.
+    contended: bool,
     /// Whether what is missing may be other than shown.
     unshown: bool,
     resting: BTreeMap<LinkId, Rest>,
@@ -144,6 +146,7 @@ impl Supervisor {
             closed: BTreeMap::new(),
             links: BTreeMap::new(),
             claims: BTreeMap::new(),
+            contended: false,
             unshown: true,
             resting: BTreeMap::new(),
             panics: VecDeque::new(),

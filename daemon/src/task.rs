@@ -98,7 +98,7 @@ pub struct Task {
     warned: &'static str,
     bound: Option<Bound>,
     stopped: bool,
-    /// When it ends even without [`Effect::Stopped`].
+    /// When it ends even if the role has not stopped.
     end_at: Option<Instant>,
 }
 

@@ -18,7 +18,6 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-const DAY: Duration = secs(86_400);
 const YEAR: Duration = secs(365 * 86_400);
 const UP_TO_A_MINUTE: RangeInclusive<Duration> = Duration::ZERO..=secs(60);
 

@@ -14,7 +14,7 @@ mod reader;
 mod tests;
 
 pub use matching::Match;
-pub use mistakes::{Mistake, Mistakes, Place};
+pub use mistakes::Mistakes;
 
 use dhcp4o6_protocol::ids::Duid;
 use dhcp4o6_protocol::settings::LinkSettings;

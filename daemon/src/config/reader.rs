@@ -33,11 +33,6 @@ impl<'a> Reader<'a> {
         Self { path, place, table, known: Vec::new(), mistakes }
     }
 
-    /// Where the table begins.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
-    }
-
     /// The value of a key, which is known from now on.
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Value> {
         if !self.known.contains(&key) {

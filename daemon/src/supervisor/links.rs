@@ -175,8 +175,13 @@ impl Supervisor {
         if ended.is_err() {
             self.on_panic(id)?;
         }
-        self.settle(&link.namespace, None);
-        self.forget_rests();
+        if std::mem::take(&mut self.contended) {
+            // Its target may be free for another link now, wherever that is.
+            self.settle_all();
+        } else {
+            self.settle(&link.namespace, None);
+            self.forget_rests();
+        }
         Ok(())
     }
 
@@ -220,6 +225,7 @@ impl Supervisor {
         if *self.claims.entry(claim).or_insert(wanted.id) == wanted.id {
             return;
         }
+        self.contended = true;
         if told != Some(None) {
             tracing::warn!(
                 netns = wanted.key.namespace,

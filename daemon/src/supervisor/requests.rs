@@ -39,7 +39,8 @@ impl Supervisor {
                 for mistake in mistakes.iter() {
                     tracing::error!(mistake = ?mistake.to_string(), "the old configuration stays");
                 }
-                self.show_configuration(mistakes.iter().map(ToString::to_string).collect());
+                let more = (mistakes.more() > 0).then(|| format!("and {} more", mistakes.more()));
+                self.show_configuration(mistakes.iter().map(ToString::to_string).chain(more).collect());
                 Err(Rejected::ConfigInvalid(mistakes.to_string()))
             }
         };
