@@ -155,9 +155,14 @@ impl Link {
         if settings == self.settings {
             return;
         }
-        self.with(now, out, Running::save);
+        if self.stopped || self.ended {
+            // What is stopping goes on stopping as it began.
+            self.settings = settings;
+            return;
+        }
+        self.with(now, out, Running::pause);
         self.settings = settings;
-        let (Some(old), false) = (self.running.take(), self.ended) else { return };
+        let Some(old) = self.running.take() else { return };
         let mut new = Running::new(now, &self.settings, &self.duid, &self.record, &self.facts);
         new.inherit(*old);
         self.running = Some(Box::new(new));
@@ -203,6 +208,8 @@ impl Machine for Link {
         self.with(now, out, Running::settle);
         if self.running.as_ref().is_some_and(|running| running.has_ended()) {
             self.running = None;
+            // An operator may have wanted it back meanwhile.
+            self.begin(now, out);
         }
         self.publish(now, out);
         if self.ended && self.running.is_none() {

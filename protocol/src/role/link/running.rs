@@ -225,6 +225,12 @@ impl Running {
         }
     }
 
+    /// A change of settings is coming: what it ends is put away.
+    pub(super) fn pause(&mut self, cx: &mut Cx<'_>) {
+        self.save(cx);
+        self.end_check(cx);
+    }
+
     /// Takes over what a change of settings does not end: the open socket, and what the kernel has.
     pub(super) fn inherit(&mut self, old: Self) {
         self.socket = old.socket;

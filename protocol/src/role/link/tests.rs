@@ -658,3 +658,104 @@ fn the_driver_wants_nothing_for_a_link_or_a_target_that_is_gone_e9() {
     rig.facts.index = 0;
     assert!(rig.see().contains(&Effect::Configure(None)));
 }
+
+/// A link that has an IPv6 address of its own by rapid commit.
+fn stateful() -> LinkSettings {
+    let mut settings = settings();
+    settings.dhcp6.mode = Dhcp6Mode::Stateful;
+    settings.dhcp6.rapid_commit = true;
+    settings
+}
+
+/// As [`reply`], with an address for the IA_NA of the question.
+fn reply_with_address(ask: &[u8], servers: Option<&[Ipv6Addr]>) -> Vec<u8> {
+    let asked = v6::Message::parse(ask).unwrap();
+    let iaid = &asked.options.first(OptionCode::IA_NA).unwrap()[..4];
+    let mut w = Writer::new();
+    w.bytes(&reply(ask, servers));
+    w.option6(OptionCode::RAPID_COMMIT, |_| {});
+    w.option6(OptionCode::IA_NA, |w| {
+        w.bytes(iaid).u32(1000).u32(1600);
+        w.option6(OptionCode::IAADDR, |w| {
+            w.ipv6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x18)).u32(2000).u32(3000);
+        });
+    });
+    w.finish().unwrap()
+}
+
+fn v6_types(effects: &[Effect]) -> Vec<u8> {
+    sent(effects).iter().map(|payload| payload[0]).collect()
+}
+
+impl Rig {
+    /// Up to a bound lease, with an IPv6 address.
+    fn bind_stateful(&mut self) {
+        let ask = self.see();
+        let ask = self.first_sent(ask);
+        let discover = self.hear(&reply_with_address(&ask, Some(&[])));
+        self.bind_by(discover);
+    }
+
+    /// Up to a bound lease, where a DISCOVER is among `effects`, or follows.
+    fn bind_by(&mut self, effects: Vec<Effect>) {
+        let discover = self.first_sent(effects);
+        let request = self.hear(&response(&discover, v4::MessageType::OFFER, |_| {}));
+        let request = self.first_sent(request);
+        self.hear(&response(&request, v4::MessageType::ACK, |_| {}));
+        assert_eq!(self.link.status().state, LinkState::Bound);
+    }
+
+    fn release_exchange_over(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for _ in 0..20 {
+            effects.extend(self.wait(Duration::from_secs(10)));
+        }
+        effects
+    }
+}
+
+#[test]
+fn a_link_that_is_started_again_while_it_gives_back_begins_when_that_is_done() {
+    let mut rig = Rig::new(LinkSettings { release_on_stop: true, ..stateful() });
+    rig.bind_stateful();
+    rig.input(Input::Command(Command::Stop));
+    rig.input(Input::Command(Command::Start));
+    let effects = rig.release_exchange_over();
+    let types = v6_types(&effects);
+    assert!(types.contains(&v6::MessageType::SOLICIT.0), "{types:?} {:?}", rig.link.status().reason);
+    assert_eq!(types.iter().filter(|kind| **kind == 20).count(), 0);
+}
+
+#[test]
+fn a_change_of_settings_does_not_wake_a_link_that_is_stopping() {
+    let mut rig = Rig::new(LinkSettings { release_on_stop: true, ..stateful() });
+    rig.bind_stateful();
+    let stop = rig.input(Input::Command(Command::Stop));
+    assert!(v6_types(&stop).contains(&v6::MessageType::RELEASE.0));
+    let other = LinkSettings { release_on_stop: true, max_servers: 3, ..stateful() };
+    let mut after = rig.input(Input::Settings(Box::new(other)));
+    after.extend(rig.release_exchange_over());
+    let types = v6_types(&after);
+    assert!(!types.is_empty(), "the Release goes on");
+    assert!(types.iter().all(|kind| *kind == v6::MessageType::RELEASE.0), "{types:?}");
+    assert!(after.contains(&Effect::Close(Endpoint::Client6)));
+    assert_eq!((rig.link.deadline(), rig.link.status().reason), (None, "stopped"));
+}
+
+#[test]
+fn a_change_of_settings_does_not_cut_short_what_the_end_of_the_service_gives_back_e11() {
+    let mut rig = Rig::new(LinkSettings { release_on_stop: true, ..stateful() });
+    rig.bind_stateful();
+    rig.input(Input::Command(Command::Shutdown));
+    let other = LinkSettings { release_on_stop: true, max_servers: 3, ..stateful() };
+    let after = rig.input(Input::Settings(Box::new(other)));
+    assert!(!after.contains(&Effect::Stopped), "the Release has no answer yet");
+    assert_eq!(rig.release_exchange_over().last(), Some(&Effect::Stopped));
+}
+
+#[test]
+fn a_change_of_settings_while_an_address_is_checked_ends_the_check() {
+    let (mut rig, _) = checking();
+    let effects = rig.input(Input::Settings(Box::new(settings())));
+    assert!(effects.contains(&Effect::Close(Endpoint::Arp)), "{effects:?}");
+}
