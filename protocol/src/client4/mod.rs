@@ -248,6 +248,14 @@ impl Client4 {
         });
     }
 
+    /// The address that [`Action::Check`] asked about, until [`Client4::checked`].
+    pub fn checking(&self) -> Option<Ipv4Addr> {
+        match &self.state {
+            State::Checking(checking) => Some(checking.lease.address),
+            _ => None,
+        }
+    }
+
     /// Somebody else uses our address, found while it was in use: DECLINE and begin again.
     ///
     /// While suspended the lease goes without a DECLINE.

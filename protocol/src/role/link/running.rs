@@ -272,6 +272,7 @@ impl Running {
         }
         self.make_ready(cx);
         self.follow_source(cx);
+        self.follow_check(before, cx);
         self.follow_target(cx);
     }
 

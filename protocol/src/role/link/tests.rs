@@ -759,3 +759,34 @@ fn a_change_of_settings_while_an_address_is_checked_ends_the_check() {
     let effects = rig.input(Input::Settings(Box::new(settings())));
     assert!(effects.contains(&Effect::Close(Endpoint::Arp)), "{effects:?}");
 }
+
+#[test]
+fn a_check_begins_again_on_a_target_that_was_replaced_inst_14() {
+    let (mut rig, _) = checking();
+    rig.wait(Duration::from_secs(10));
+    rig.facts.target.as_mut().unwrap().index = 9;
+    let other = HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 9]);
+    rig.facts.target.as_mut().unwrap().hardware = other.clone();
+    let moved = rig.see();
+    let open = moved.iter().position(|effect| *effect == Effect::Open(Endpoint::Arp));
+    let close = moved.iter().position(|effect| *effect == Effect::Close(Endpoint::Arp));
+    assert!(close.is_some() && close < open, "{moved:?}");
+    rig.effects.clear();
+    while rig.link.status().state != LinkState::Bound {
+        rig.wait(Duration::from_secs(10));
+    }
+    let probe = Packet::probe(LEASED, other);
+    assert_eq!(arp(&rig.effects)[..3], [probe.clone(), probe.clone(), probe], "all of them, from there");
+}
+
+#[test]
+fn a_check_waits_for_a_target_that_went_away_inst_14() {
+    let (mut rig, _) = checking();
+    let target = rig.facts.target.take();
+    assert!(rig.see().contains(&Effect::Close(Endpoint::Arp)));
+    rig.facts.target = target;
+    assert!(rig.see().contains(&Effect::Open(Endpoint::Arp)));
+    while rig.link.status().state != LinkState::Bound {
+        rig.wait(Duration::from_secs(10));
+    }
+}

@@ -11,7 +11,7 @@ use crate::permit::Permit;
 use crate::role::client4o6::{Around, Client4o6};
 use crate::settings::{LinkSettings, Mode};
 use crate::time::Instant;
-use std::net::{Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 
 impl Running {
     /// Starts the engine when everything it needs is there.
@@ -137,9 +137,7 @@ impl Running {
                     // A lease that INIT-REBOOT extended is in force while it is checked.
                     self.save(cx);
                     self.configure(cx);
-                    let hardware = cx.facts.target.as_ref().map(|t| t.hardware.clone()).unwrap_or_default();
-                    self.acd = Some(Acd::new(address, hardware, cx.now, cx.rng));
-                    cx.out.push(Effect::Open(Endpoint::Arp));
+                    self.begin_check(address, cx);
                 }
                 client4::Action::Refused(refused) => cx.out.push(Effect::Refused(refused)),
                 client4::Action::Note(name, text) => cx.note(name, text),
@@ -149,6 +147,25 @@ impl Running {
         if !self.proven && self.four.engine.is_bound() {
             self.proven = true;
             self.configure(cx);
+        }
+    }
+
+    /// Checks an address on the target. Without one the check waits for its return.
+    fn begin_check(&mut self, address: Ipv4Addr, cx: &mut Cx<'_>) {
+        let Some(target) = &cx.facts.target else { return };
+        self.acd = Some(Acd::new(address, target.hardware.clone(), cx.now, cx.rng));
+        cx.out.push(Effect::Open(Endpoint::Arp));
+    }
+
+    /// What was heard on another target says nothing about this one.
+    pub(super) fn follow_check(&mut self, before: &LinkFacts, cx: &mut Cx<'_>) {
+        let index = |facts: &LinkFacts| facts.target.as_ref().map(|target| target.index);
+        if index(before) == index(cx.facts) {
+            return;
+        }
+        self.end_check(cx);
+        if let Some(address) = self.four.engine.checking() {
+            self.begin_check(address, cx);
         }
     }
 
