@@ -292,6 +292,11 @@ impl Client4 {
         self.state.lease()
     }
 
+    /// True while INIT-REBOOT waits for its answer.
+    pub fn is_rebooting(&self) -> bool {
+        matches!(self.state, State::Rebooting(_))
+    }
+
     /// True when the lease is in use, not merely remembered: BOUND, RENEWING, REBINDING.
     ///
     /// It gets there without `Granted` when nobody answered INIT-REBOOT (RFC 2131 §3.2), and by [`Start::Continue`].

@@ -43,6 +43,7 @@ impl Checking {
                 "not-on-link",
                 "our IPv6 addresses do not belong to this link; asking for others".to_owned(),
             );
+            cx.out.push(Action::Elsewhere);
             binding.forget(cx);
             return settled(binding, cx);
         }

@@ -63,6 +63,8 @@ pub enum Action {
     /// The configuration that we had still holds, though nobody sent it again: Success to Confirm, or no answer to a
     /// movement check.
     Confirmed,
+    /// The link is another one than before: the addresses that we had do not belong to it.
+    Elsewhere,
     /// Nothing that DHCPv6 gave is valid any more.
     Expired,
     /// What [`Client6::save`] writes changed.
@@ -189,6 +191,10 @@ impl Client6 {
         };
         self.stateful.reset();
         self.phase = Phase::Running(start);
+        if self.prefixes.is_none() {
+            // The first ones may have come before the link-local address.
+            self.follow_prefixes(now, rng, out);
+        }
         self.settle(now, rng, out);
     }
 
@@ -323,6 +329,12 @@ impl Client6 {
             self.context.failures = 0;
             self.phase = Phase::Running(Start { not_before: now, ..start });
         }
+        self.settle(now, rng, out);
+    }
+
+    /// Renews now, as if T1 had come. Nothing happens without a lease, or while an exchange is pending.
+    pub fn renew(&mut self, now: Instant, rng: &mut Rng, out: &mut Vec<Action>) {
+        self.stateful.refresh(now);
         self.settle(now, rng, out);
     }
 

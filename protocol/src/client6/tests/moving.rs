@@ -93,6 +93,7 @@ fn only_not_on_link_ends_the_lease_and_one_success_keeps_it() {
     assert!(bench.answer(REPLY, A, &not_on_link).is_empty(), "another server may know better");
     let expected: &[(f64, &str)] = &[
         (111.0, "Note not-on-link"),
+        (111.0, "Elsewhere"),
         (111.0, "Save"),
         (111.0, "Assign"),
         (111.0, "Expired"),
@@ -276,6 +277,19 @@ fn changed_prefixes_refresh_early_and_at_most_once_in_30_seconds_c6_27() {
     bench.answer(REPLY, A, &[]);
     assert!(advertise(&mut bench, 129.0, &["2001:db8::"]).is_empty());
     assert_eq!(advertise(&mut bench, 151.0, &[]), ["Information-request"]);
+}
+
+#[test]
+fn prefixes_that_were_there_before_the_service_are_the_first_c6_27() {
+    let mut bench = Bench::new(stateless());
+    let advertise = |bench: &mut Bench, prefixes: &[&str]| {
+        let ra = ra(false, true, prefixes);
+        bench.act(|client, now, rng, out| client.advertised(now, Some(&ra), rng, out))
+    };
+    advertise(&mut bench, &["2001:db8::"]);
+    bench.up();
+    bench.answer(REPLY, A, &[]);
+    assert_eq!(advertise(&mut bench, &["2001:db8:1::"]), ["Information-request"]);
 }
 
 #[test]

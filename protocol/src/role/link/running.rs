@@ -13,12 +13,12 @@ use crate::facts::{LinkFacts, Noted};
 use crate::ids::{ClientId, Duid};
 use crate::lease::{Ipv4Config, LeaseEventKind};
 use crate::machine::{Command, ConfigureError, Effect, Effects, Endpoint, OpenError};
-use crate::permit::Permit;
+use crate::permit::{Permit, WireProfile};
 use crate::record::LinkRecord;
 use crate::rng::Rng;
 use crate::role::bucket::Bucket;
 use crate::role::client4o6::Client4o6;
-use crate::settings::{LinkSettings, Mode};
+use crate::settings::{LinkSettings, Mode, Profile};
 use crate::time::{Instant, earliest};
 use stage6::permit_options;
 use std::time::Duration;
@@ -207,7 +207,7 @@ impl Running {
             carrier: Carrier::Down,
             ready: false,
             client6: Client6::new(settings.dhcp6.clone(), permit_options(settings), duid.clone(), record),
-            leave: record.permit.clone().map_or(Leave::None, Leave::Suspended),
+            leave: remembered_permit(settings, record).map_or(Leave::None, Leave::Suspended),
             four: Client4o6::new(engine),
             verify: true,
             native: Native::Unknown,
@@ -280,6 +280,7 @@ impl Running {
         let up = cx.facts.running();
         match (self.carrier, up) {
             (Carrier::Up, true) | (Carrier::Down | Carrier::Flapping(_), false) => {}
+            (Carrier::Up, false) if cx.settings.flap_hold.is_zero() => self.go_down(cx),
             (Carrier::Up, false) => self.carrier = Carrier::Flapping(cx.now + cx.settings.flap_hold),
             (Carrier::Flapping(_), true) => {
                 self.carrier = Carrier::Up;
@@ -517,6 +518,17 @@ impl Running {
         .into_iter()
         .fold(None, earliest)
     }
+}
+
+/// The last permit, unless it came in a profile that is not asked for any more.
+fn remembered_permit(settings: &LinkSettings, record: &LinkRecord) -> Option<Permit> {
+    let asked = match (settings.mode, settings.profile) {
+        (Mode::Off, _) => &[][..],
+        (_, Profile::Rfc7341) => &[WireProfile::Rfc7341],
+        (_, Profile::Draft01) => &[WireProfile::Draft01],
+        (_, Profile::Dual) => &[WireProfile::Rfc7341, WireProfile::Draft01],
+    };
+    record.permit.clone().filter(|permit| asked.contains(&permit.profile))
 }
 
 /// The reason that a link shows while its socket cannot be opened.

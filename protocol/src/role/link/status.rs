@@ -53,7 +53,8 @@ impl Running {
         if let Socket::Failed(error, _) = self.socket {
             return (LinkState::Failed, socket_reason(error));
         }
-        if self.four.engine.lease().is_some() {
+        // A remembered lease that is not in use yet says less than what it waits for.
+        if self.four.engine.lease().is_some() && (self.installed.is_some() || self.waiting_for.is_none()) {
             return self.word_with_lease();
         }
         if link.facts.link_local().is_none() {

@@ -790,3 +790,135 @@ fn a_check_waits_for_a_target_that_went_away_inst_14() {
         rig.wait(Duration::from_secs(10));
     }
 }
+
+impl Rig {
+    /// A router advertises another prefix, for which DHCPv6 asks again: its question.
+    fn asked_again(&mut self, prefix: u16) -> Vec<u8> {
+        let prefixes = vec![(Ipv6Addr::new(0x2001, 0xdb8, prefix, 0, 0, 0, 0, 0), 64)];
+        self.facts.ra = Some(crate::facts::RouterAdvertisement { prefixes, ..Default::default() });
+        self.now = self.now + Duration::from_secs(31);
+        let effects = self.see();
+        let queries = |effects: &[Effect]| v6_types(effects).into_iter().all(|kind| kind == 20);
+        if queries(&effects) { self.next_v6() } else { self.first_sent(effects) }
+    }
+
+    /// The next message of DHCPv6 itself.
+    fn next_v6(&mut self) -> Vec<u8> {
+        for _ in 0..20 {
+            let sent = sent(&self.wait(Duration::from_secs(10)));
+            if let Some(payload) = sent.into_iter().find(|payload| payload[0] != 20) {
+                return payload;
+            }
+        }
+        panic!("DHCPv6 says nothing; state {:?}", self.link.status());
+    }
+}
+
+#[test]
+fn a_lease_whose_confirmation_was_cut_short_is_confirmed_when_the_permit_returns_e3() {
+    let mut rig = Rig::new(settings());
+    let prefixes = vec![(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0), 64)];
+    rig.facts.ra = Some(crate::facts::RouterAdvertisement { prefixes, ..Default::default() });
+    rig.bind();
+    rig.input(Input::Command(Command::Restart));
+    let ask = rig.first_sent(Vec::new());
+    rig.hear(&reply(&ask, Some(&[])));
+    assert_eq!(rig.link.status().client4.state, "rebooting");
+    let ask = rig.asked_again(2);
+    rig.hear(&reply(&ask, None));
+    assert_eq!((rig.link.status().permit_state, rig.link.status().client4.state), ("withdrawn", "suspended"));
+    let ask = rig.asked_again(3);
+    rig.hear(&reply(&ask, Some(&[])));
+    assert_eq!(rig.link.status().client4.state, "rebooting", "nobody has said yet that the lease holds here");
+}
+
+#[test]
+fn a_remembered_lease_that_is_not_installed_does_not_hide_why_ipv4_waits() {
+    let mut rig = Rig::new(settings());
+    rig.bind();
+    let (record, now) = (rig.link.record.clone(), rig.now);
+    let mut rig = Rig::with_record(settings(), record);
+    rig.now = now;
+    let ask = rig.see();
+    let ask = rig.first_sent(ask);
+    rig.hear(&reply(&ask, None));
+    let status = rig.link.status();
+    assert!(status.client4.lease.is_some());
+    assert_eq!((status.state, status.reason), (LinkState::NotEnabled, "permit-withdrawn"));
+}
+
+#[test]
+fn a_link_on_which_4o6_is_switched_on_does_not_wait_for_t1_to_ask_for_it_c6_03() {
+    let off = LinkSettings { mode: crate::settings::Mode::Off, ..stateful() };
+    let mut rig = Rig::new(off);
+    let ask = rig.see();
+    let ask = rig.first_sent(ask);
+    rig.hear(&reply_with_address(&ask, None));
+    assert_eq!(rig.link.status().reason, "mode-off");
+    let began_at = rig.now;
+    let confirm = rig.input(Input::Settings(Box::new(stateful())));
+    let confirm = rig.first_sent(confirm);
+    assert_eq!(confirm[0], v6::MessageType::CONFIRM.0);
+    let renew = rig.hear(&reply(&confirm, None));
+    let renew = rig.first_sent(renew);
+    assert_eq!(renew[0], v6::MessageType::RENEW.0);
+    let discover = rig.hear(&reply_with_address(&renew, Some(&[])));
+    rig.bind_by(discover);
+    assert!(rig.now.since(began_at) < Duration::from_secs(5), "T1 is at 1000 s");
+}
+
+#[test]
+fn a_permit_of_a_profile_that_is_not_configured_any_more_is_no_permit_gen_17() {
+    let mut rig = Rig::new(stateful());
+    rig.bind_stateful();
+    let other = LinkSettings { profile: crate::settings::Profile::Draft01, ..stateful() };
+    let confirm = rig.input(Input::Settings(Box::new(other)));
+    let confirm = rig.first_sent(confirm);
+    rig.hear(&reply(&confirm, None));
+    assert_eq!(rig.link.status().permit_state, "none");
+}
+
+#[test]
+fn after_a_flap_to_another_network_the_lease_is_confirmed_and_not_just_used_e8() {
+    let mut rig = Rig::new(stateful());
+    rig.bind_stateful();
+    rig.facts.carrier = false;
+    rig.see();
+    rig.now = rig.now + Duration::from_secs(1);
+    rig.facts.carrier = true;
+    let confirm = rig.see();
+    let confirm = rig.first_sent(confirm);
+    assert_eq!(confirm[0], v6::MessageType::CONFIRM.0);
+    let mut not_on_link = reply(&confirm, None);
+    not_on_link.extend([0, 13, 0, 2, 0, 4]);
+    rig.hear(&not_on_link);
+    let solicit = rig.next_v6();
+    let solicit = if solicit[0] == v6::MessageType::CONFIRM.0 { rig.next_v6() } else { solicit };
+    assert_eq!(solicit[0], v6::MessageType::SOLICIT.0, "{:?}", rig.link.status());
+    assert!(rig.link.status().ipv4.is_some(), "IPv4 is kept until somebody denies it");
+    rig.hear(&reply_with_address(&solicit, Some(&[])));
+    assert_eq!(rig.link.status().client4.state, "rebooting");
+}
+
+#[test]
+fn without_patience_for_flaps_a_lost_carrier_counts_at_once() {
+    let mut rig = Rig::new(LinkSettings { flap_hold: Duration::ZERO, ..settings() });
+    rig.bind();
+    rig.facts.carrier = false;
+    rig.see();
+    assert!(rig.link.deadline().is_none_or(|at| at > rig.now), "a deadline lies in the future");
+    assert_eq!(rig.link.status().permit_state, "suspended");
+}
+
+#[test]
+fn a_withdrawn_permit_is_not_remembered_whenever_the_process_ends_c46_19() {
+    let mut rig = Rig::new(settings());
+    rig.bind();
+    rig.wait(Duration::from_secs(10));
+    rig.input(Input::Command(Command::Restart));
+    let ask = rig.first_sent(Vec::new());
+    let effects = rig.hear(&reply(&ask, None));
+    let saved =
+        effects.iter().any(|effect| matches!(effect, Effect::Save(record) if record.permit.is_none()));
+    assert!(saved, "after a crash DHCPv6 may only be asked to confirm, which would revive it: {effects:?}");
+}

@@ -215,6 +215,8 @@ impl Running {
     }
 
     pub(super) fn suspend4(&mut self, cx: &mut Cx<'_>) {
+        // Nobody has said whether the lease holds here.
+        self.verify |= self.four.engine.is_rebooting();
         self.four.engine.suspend(cx.now);
         self.end_check(cx);
         self.native = Native::Unknown;

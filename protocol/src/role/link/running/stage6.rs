@@ -40,6 +40,7 @@ impl Running {
                 }
                 client6::Action::Configured(_) => {}
                 client6::Action::Confirmed => self.on_confirmed(cx),
+                client6::Action::Elsewhere => self.verify = true,
                 client6::Action::Expired => self.withdraw(Leave::Expired, cx),
                 client6::Action::Save => self.save_soon(cx),
                 client6::Action::Refused(refused) => cx.out.push(Effect::Refused(refused)),
@@ -102,8 +103,13 @@ impl Running {
     /// The stage found its configuration still good without hearing its options again: the old permit holds.
     fn on_confirmed(&mut self, cx: &mut Cx<'_>) {
         cx.out.push(Effect::Assign6(self.client6.assignments()));
-        if let Leave::Suspended(permit) = &self.leave {
-            self.leave = Leave::Valid(permit.clone());
+        match &self.leave {
+            Leave::Suspended(permit) => self.leave = Leave::Valid(permit.clone()),
+            // Whether 4o6 may run was never asked, or not in a way that counts now: that need not wait for T1.
+            Leave::None if cx.settings.mode != Mode::Off => {
+                self.drive6(cx, |client6, cx, out| client6.renew(cx.now, cx.rng, out));
+            }
+            Leave::None | Leave::Refused | Leave::Valid(_) | Leave::Withdrawn | Leave::Expired => {}
         }
     }
 
@@ -118,7 +124,8 @@ impl Running {
             OnWithdraw::Hold => {}
             OnWithdraw::Drop => self.forget(cx),
         }
-        self.save_soon(cx);
+        // After a crash DHCPv6 may only be confirmed, which gives back a permit that is remembered.
+        self.save(cx);
     }
 }
 
