@@ -74,7 +74,7 @@ impl Retry {
 pub(super) enum Socket {
     Closed,
     /// Asked for; the last failure, if there was one.
-    Opening(Option<Retry>),
+    Opening(Option<(OpenError, Retry)>),
     Open,
     Failed(OpenError, Retry),
 }
@@ -147,8 +147,10 @@ pub(super) struct Installed {
     /// Index of the target it was meant for.
     target: u32,
     pub(super) config: Ipv4Config,
-    /// `None` until the kernel answered.
+    /// `None` until the kernel answered. A lease that goes on keeps the outcome it had.
     pub(super) outcome: Option<Result<(), ConfigureError>>,
+    /// The kernel has not answered to this configuration.
+    pending: bool,
 }
 
 /// Why nothing is to run any more, once the last message is out.
@@ -296,7 +298,7 @@ impl Running {
         }
     }
 
-    fn open(&mut self, last: Option<Retry>, cx: &mut Cx<'_>) {
+    fn open(&mut self, last: Option<(OpenError, Retry)>, cx: &mut Cx<'_>) {
         self.socket = Socket::Opening(last);
         cx.out.push(Effect::Open(Endpoint::Client6));
     }
@@ -309,7 +311,7 @@ impl Running {
                     Ok(()) => Socket::Open,
                     Err(error) => {
                         cx.note(socket_reason(error), format!("UDP port 546: {error}"));
-                        Socket::Failed(error, Retry::after(last, cx.now))
+                        Socket::Failed(error, Retry::after(last.map(|(_, retry)| retry), cx.now))
                     }
                 };
                 self.make_ready(cx);
@@ -473,10 +475,10 @@ impl Running {
         if self.acd.as_ref().and_then(Acd::deadline).is_some_and(|at| at <= cx.now) {
             self.drive_acd(cx, |acd, cx, out| acd.on_deadline(cx.now, cx.rng, out));
         }
-        if let Socket::Failed(_, retry) = self.socket
+        if let Socket::Failed(error, retry) = self.socket
             && retry.at <= cx.now
         {
-            self.open(Some(retry), cx);
+            self.open(Some((error, retry)), cx);
         }
         if let Native::Active(retry) = self.native
             && retry.at <= cx.now

@@ -50,7 +50,7 @@ impl Link {
 
 impl Running {
     fn word(&self, link: &Link) -> (LinkState, &'static str) {
-        if let Socket::Failed(error, _) = self.socket {
+        if let Socket::Failed(error, _) | Socket::Opening(Some((error, _))) = self.socket {
             return (LinkState::Failed, socket_reason(error));
         }
         // A remembered lease that is not in use yet says less than what it waits for.

@@ -922,3 +922,31 @@ fn a_withdrawn_permit_is_not_remembered_whenever_the_process_ends_c46_19() {
         effects.iter().any(|effect| matches!(effect, Effect::Save(record) if record.permit.is_none()));
     assert!(saved, "after a crash DHCPv6 may only be asked to confirm, which would revive it: {effects:?}");
 }
+
+#[test]
+fn a_renewal_goes_from_bound_to_renewing_to_bound_and_nowhere_else() {
+    let mut rig = Rig::new(settings());
+    rig.bind();
+    let mut effects = Vec::new();
+    while rig.link.status().state == LinkState::Bound {
+        effects = rig.wait(Duration::from_secs(4000));
+    }
+    let renew = sent(&effects).remove(0);
+    effects.extend(rig.hear(&response(&renew, v4::MessageType::ACK, |_| {})));
+    assert_eq!(states(&effects), [LinkState::Renewing, LinkState::Bound]);
+    assert!(kinds(&effects).ends_with(&["save", "configure", "renewed"]), "{:?}", kinds(&effects));
+}
+
+#[test]
+fn trying_a_taken_port_again_publishes_nothing_new() {
+    let mut rig = Rig::new(settings());
+    let facts = rig.facts.clone();
+    let mut effects = Vec::new();
+    rig.link.handle(rig.now, Input::Link(&facts), &mut effects);
+    rig.link.handle(rig.now, Input::Opened(Endpoint::Client6, Err(OpenError::InUse)), &mut effects);
+    effects.clear();
+    rig.now = rig.link.deadline().unwrap();
+    rig.link.handle(rig.now, Input::Deadline, &mut effects);
+    assert!(effects.contains(&Effect::Open(Endpoint::Client6)));
+    assert!(states(&effects).is_empty(), "{:?}", states(&effects));
+}

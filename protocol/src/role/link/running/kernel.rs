@@ -50,7 +50,9 @@ impl Running {
                 // No address is on the target that a crash would forget, whatever led here.
                 self.save(cx);
                 cx.out.push(Effect::Configure(Some(Box::new(config.clone()))));
-                self.installed = Some(Installed { target, config, outcome: None });
+                let same = |old: &Installed| old.target == target && old.config.address == config.address;
+                let outcome = self.installed.take().filter(same).and_then(|old| old.outcome);
+                self.installed = Some(Installed { target, config, outcome, pending: true });
             }
         }
     }
@@ -73,12 +75,13 @@ impl Running {
             cx.note("install-failed", error.to_string());
         }
         installed.outcome = Some(result);
+        installed.pending = false;
         self.tell(cx);
     }
 
     /// Tells of a lease once the kernel has it.
     pub(super) fn tell(&mut self, cx: &mut Cx<'_>) {
-        let taken = self.installed.as_ref().is_some_and(|i| i.outcome == Some(Ok(())));
+        let taken = self.installed.as_ref().is_some_and(|i| !i.pending && i.outcome == Some(Ok(())));
         let Some(lease) = self.four.engine.lease().filter(|_| taken) else { return };
         if let Some(kind) = self.untold.take() {
             cx.out.push(Effect::Notify(LeaseEvent { kind, lease: Box::new(lease.clone()) }));

@@ -57,8 +57,8 @@ impl Running {
                 self.check_native(None, cx);
                 Some("native-check")
             }
-            Native::Checking(_) => Some("native-check"),
-            Native::Active(_) => Some("native-dhcp"),
+            Native::Checking(None) => Some("native-check"),
+            Native::Checking(Some(_)) | Native::Active(_) => Some("native-dhcp"),
         }
     }
 
