@@ -83,7 +83,8 @@ impl Report {
 
 fn figure(value: f64, unit: &str) -> String {
     match unit {
-        "" => format!("{value:.2}"),
+        "" if value.fract() == 0.0 => format!("{value}"),
+        "" => format!("{value:.4}"),
         "ms" if value < 10.0 => format!("{value:.2} ms"),
         _ if value.fract() == 0.0 => format!("{value} {unit}"),
         _ => format!("{value:.1} {unit}"),
