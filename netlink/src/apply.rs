@@ -1,19 +1,20 @@
 //! Installs a lease: what is wanted minus what is there. Objects that do not carry our mark are never touched.
 
 use crate::PROTOCOL;
-use crate::codec::Request;
-use crate::message::{Address, Event, KernelLink, Lifetimes, Route4, decode};
+use crate::decode::{address_message, decode};
+use crate::message::{Address, Event, KernelLink, Lifetimes, Route4};
 use crate::netns::Netns;
 use crate::picture::kernel_marks_addresses;
 use crate::plan::{fits, lifetimes4, lifetimes6, routes};
 use crate::request::{
-    Only, Put, delete_address, delete_route, get_addresses, get_link, get_routes, put_address, put_route,
-    restore_address,
+    Only, Put, Request, delete_address, delete_route, get_addresses, get_link, get_routes, put_address,
+    put_route, restore_address,
 };
 use crate::socket::Requests;
 use dhcp4o6_protocol::lease::{Assignment6, Ipv4Config};
 use dhcp4o6_protocol::machine::ConfigureError;
 use dhcp4o6_protocol::time::Instant;
+use rtnetlink::packet_route::{AddressFamily, address::AddressMessage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
@@ -42,7 +43,7 @@ struct Present {
     left: Lifetimes,
     ours: bool,
     /// The kernel's description, to put it back with.
-    described: Vec<u8>,
+    described: AddressMessage,
 }
 
 /// An address that is wanted.
@@ -128,7 +129,7 @@ impl Applier {
         if !wanted.is_empty() {
             self.link(link).await?;
         }
-        let present = self.addresses(libc::AF_INET6, link, &[], &wanted).await?;
+        let present = self.addresses(AddressFamily::Inet6, link, &[], &wanted).await?;
         let mut outcome = Ok(());
         for address in &wanted {
             outcome = outcome.and(self.put_address(link, address, &present).await);
@@ -153,9 +154,9 @@ impl Applier {
     ) -> Result<(), ConfigureError> {
         let routes = self.routes(Only { protocol: PROTOCOL, ..Only::default() }).await?;
         let mut targets: BTreeSet<u32> = routes.iter().map(|route| route.index).collect();
-        let addresses = self.addresses(libc::AF_INET, 0, &routes, &[]).await?;
+        let addresses = self.addresses(AddressFamily::Inet, 0, &routes, &[]).await?;
         targets.extend(addresses.iter().filter(|known| known.ours).map(|known| known.address.index));
-        let addresses = self.addresses(libc::AF_INET6, 0, &[], &[]).await?;
+        let addresses = self.addresses(AddressFamily::Inet6, 0, &[], &[]).await?;
         let links: BTreeSet<u32> =
             addresses.iter().filter(|known| known.ours).map(|known| known.address.index).collect();
         let mut outcome = Ok(());
@@ -178,8 +179,9 @@ impl Applier {
         routes: &[Route4],
     ) -> Result<bool, ConfigureError> {
         let there = self.routes(Only { index: target, protocol: PROTOCOL, table: 0 }).await?;
-        let present =
-            self.addresses(libc::AF_INET, target, &there, want.map_or(&[], std::slice::from_ref)).await?;
+        let present = self
+            .addresses(AddressFamily::Inet, target, &there, want.map_or(&[], std::slice::from_ref))
+            .await?;
         let mut outcome = match want {
             Some(address) => self.put_address(target, address, &present).await,
             None => Ok(()),
@@ -250,7 +252,7 @@ impl Applier {
         before: &[Present],
         want: Option<&Wanted>,
     ) -> Result<bool, ConfigureError> {
-        let now = self.addresses(libc::AF_INET, removed.index, &[], &[]).await?;
+        let now = self.addresses(AddressFamily::Inet, removed.index, &[], &[]).await?;
         let there = |address: &Address| {
             now.iter().any(|known| {
                 (known.address.address, known.address.prefix_len) == (address.address, address.prefix_len)
@@ -298,7 +300,7 @@ impl Applier {
     async fn link(&mut self, index: u32) -> Result<KernelLink, ConfigureError> {
         let mut found = None;
         let asked = self.asking.ask(get_link(index), |message| {
-            if let Some(Event::Link(link, _)) = decode(message.kind, 0, message.payload) {
+            if let Some(Event::Link(link, _)) = decode(message.message_type(), 0, message.payload()) {
                 found = Some(link);
             }
         });
@@ -315,20 +317,17 @@ impl Applier {
     /// Addresses of a family on a link (0: on all), with what tells whether they are ours.
     async fn addresses(
         &mut self,
-        family: i32,
+        family: AddressFamily,
         index: u32,
         routes: &[Route4],
         wanted: &[Wanted],
     ) -> Result<Vec<Present>, ConfigureError> {
         let found = self.dump(get_addresses(family, Only { index, ..Only::default() }), |event, payload| {
             let Event::Address(address, left) = event else { return None };
-            let described = payload.to_vec();
-            (index == 0 || address.index == index).then_some(Present {
-                address,
-                left,
-                ours: false,
-                described,
-            })
+            if index != 0 && address.index != index {
+                return None;
+            }
+            Some(Present { address, left, ours: false, described: address_message(payload)? })
         });
         let mut found = found.await?;
         for known in &mut found {
@@ -352,7 +351,7 @@ impl Applier {
     /// IPv4 routes.
     async fn routes(&mut self, only: Only) -> Result<Vec<Route4>, ConfigureError> {
         let any = |wanted: u32, is: u32| wanted == 0 || wanted == is;
-        self.dump(get_routes(libc::AF_INET, only), |event, _| match event {
+        self.dump(get_routes(AddressFamily::Inet, only), |event, _| match event {
             Event::Route4(route, _)
                 if any(only.index, route.index)
                     && any(only.table, route.table)
@@ -374,8 +373,8 @@ impl Applier {
         for _ in 0..DUMPS {
             found.clear();
             let whole = self.asking.ask(request.clone(), |message| {
-                let event = decode(message.kind, 0, message.payload);
-                found.extend(event.and_then(|event| keep(event, message.payload)));
+                let event = decode(message.message_type(), 0, message.payload());
+                found.extend(event.and_then(|event| keep(event, message.payload())));
             });
             match whole.await {
                 Ok(true) => break,

@@ -4,19 +4,19 @@
 //! * [`monitor`] keeps a whole picture of a namespace and says when it changed.
 //! * [`apply`] makes the kernel hold what a lease wants, by difference, and touches nothing of anybody else's.
 //!
-//! Below them: `socket` moves datagrams, [`codec`] frames them, [`message`] and [`request`] give them types, [`picture`] is what
-//! the monitor knows, [`plan`] is what a lease wants. We read and write these few messages ourselves: the kernel may
-//! add an attribute to any of them, and a link with one unknown attribute must still be seen.
+//! Below them: `socket` moves datagrams, [`message`] has the values, [`decode`] makes them of netlink-packet-route's
+//! types, `request` builds requests with rtnetlink's, [`picture`] is what the monitor knows, [`plan`] is what a lease
+//! wants.
 
 pub mod apply;
-pub mod codec;
+pub mod decode;
 pub mod message;
 pub mod monitor;
 pub mod netns;
 pub mod picture;
 pub mod plan;
 pub mod ready;
-pub mod request;
+mod request;
 mod socket;
 
 /// Our mark on everything we install: route protocol number, and protocol of addresses (IFA_PROTO, Linux 5.18).

@@ -1,6 +1,7 @@
 //! Keeps the picture of one namespace true: subscribe, dump, follow; and dump again when events were lost.
 
-use crate::message::{RTPROT_RA, decode, events};
+use crate::decode::{decode, events};
+use crate::message::RTPROT_RA;
 use crate::netns::Netns;
 use crate::picture::{Picture, Watched};
 use crate::plan::{Placement, routes};
@@ -9,6 +10,7 @@ use crate::socket::{Events, Received, Requests};
 use crate::{PROTOCOL, picture};
 use dhcp4o6_protocol::facts::{LinkFacts, Target};
 use dhcp4o6_protocol::lease::Ipv4Config;
+use rtnetlink::packet_route::AddressFamily;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -162,14 +164,14 @@ impl Monitor {
         // Links first: nothing is kept for unknown ones.
         for request in [
             get_links(),
-            get_addresses(libc::AF_INET, Only::default()),
-            get_addresses(libc::AF_INET6, Only::default()),
-            get_routes(libc::AF_INET, ours),
-            get_routes(libc::AF_INET6, kernel),
-            get_routes(libc::AF_INET6, advertised),
+            get_addresses(AddressFamily::Inet, Only::default()),
+            get_addresses(AddressFamily::Inet6, Only::default()),
+            get_routes(AddressFamily::Inet, ours),
+            get_routes(AddressFamily::Inet6, kernel),
+            get_routes(AddressFamily::Inet6, advertised),
         ] {
             let whole = asking.ask(request, |message| {
-                if let Some(event) = decode(message.kind, 0, message.payload) {
+                if let Some(event) = decode(message.message_type(), 0, message.payload()) {
                     fresh.take(event, &mut changes);
                 }
             });

@@ -1,61 +1,108 @@
 //! The rtnetlink requests we send.
 
 use crate::PROTOCOL;
-use crate::codec::Request;
-use crate::message::{IFA_PROTO, Lifetimes, RTAX_MTU, RTNH_F_ONLINK, Route4};
-use std::net::IpAddr;
+use crate::message::{Lifetimes, Route4};
+use rtnetlink::packet_core::{
+    DefaultNla, Emitable, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE,
+    NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+};
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, CacheInfo,
+};
+use rtnetlink::packet_route::link::{LinkExtentMask, LinkHeader};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteMetric, RouteScope};
+use rtnetlink::{AddressMessageBuilder, RouteMessageBuilder};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const IFLA_EXT_MASK: u16 = 29;
-/// Leave the counters out of a description of a link.
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+/// A message on its way to the kernel, without its number.
+pub(crate) type Request = NetlinkMessage<Body>;
+
+/// The octets of a message of one type. The library's enum of all types would bring the code for every kind of
+/// device, rule and traffic control along.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Body {
+    kind: u16,
+    octets: Vec<u8>,
+}
+
+impl NetlinkSerializable for Body {
+    fn message_type(&self) -> u16 {
+        self.kind
+    }
+
+    fn buffer_len(&self) -> usize {
+        self.octets.len()
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.octets);
+    }
+}
+
+fn request(kind: u16, flags: u16, parts: &[&dyn Emitable]) -> Request {
+    let mut octets = Vec::new();
+    for part in parts {
+        let start = octets.len();
+        octets.resize(start + part.buffer_len(), 0);
+        part.emit(&mut octets[start..]);
+    }
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | flags;
+    NetlinkMessage::new(header, NetlinkPayload::InnerMessage(Body { kind, octets }))
+}
 
 /// Which objects a dump is to hold. Kernels before 4.20 give all of a family; whoever asks must look again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Only {
+pub(crate) struct Only {
     /// On this interface; 0 is any.
-    pub index: u32,
+    pub(crate) index: u32,
     /// Of this protocol; routes only; 0 is any.
-    pub protocol: u8,
+    pub(crate) protocol: u8,
     /// Of this table; routes only; 0 is any.
-    pub table: u32,
+    pub(crate) table: u32,
 }
 
 /// Asks for all links.
-pub fn get_links() -> Request {
-    Request::new(libc::RTM_GETLINK, libc::NLM_F_DUMP, &ifinfomsg(0))
-        .with(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes())
+pub(crate) fn get_links() -> Request {
+    get_link_with(0, NLM_F_DUMP)
 }
 
 /// Asks for one link.
-pub fn get_link(index: u32) -> Request {
-    Request::new(libc::RTM_GETLINK, libc::NLM_F_ACK, &ifinfomsg(index))
-        .with(IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes())
+pub(crate) fn get_link(index: u32) -> Request {
+    get_link_with(index, NLM_F_ACK)
 }
 
-fn ifinfomsg(index: u32) -> [u8; 16] {
-    let mut fixed = [0; 16];
-    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
-    fixed
+fn get_link_with(index: u32, flags: u16) -> Request {
+    let header = LinkHeader { index, ..LinkHeader::default() };
+    let without_counters = u32::from(LinkExtentMask::SkipStats).to_ne_bytes();
+    let mask = DefaultNla::new(libc::IFLA_EXT_MASK, without_counters.to_vec());
+    request(libc::RTM_GETLINK, flags, &[&header, &mask])
 }
 
-/// Asks for addresses of a family (AF_INET, AF_INET6).
-pub fn get_addresses(family: i32, only: Only) -> Request {
-    let [a, b, c, d] = only.index.to_ne_bytes();
-    Request::new(libc::RTM_GETADDR, libc::NLM_F_DUMP, &[family as u8, 0, 0, 0, a, b, c, d])
+/// Asks for addresses of a family.
+pub(crate) fn get_addresses(family: AddressFamily, only: Only) -> Request {
+    let mut message = AddressMessage::default();
+    (message.header.family, message.header.index) = (family, only.index);
+    request(libc::RTM_GETADDR, NLM_F_DUMP, &[&message])
 }
 
-/// Asks for routes of a family (AF_INET, AF_INET6).
-pub fn get_routes(family: i32, only: Only) -> Request {
-    let fixed = [family as u8, 0, 0, 0, 0, only.protocol, 0, 0, 0, 0, 0, 0];
-    let some = |number: u32| (number != 0).then_some(number.to_ne_bytes());
-    Request::new(libc::RTM_GETROUTE, libc::NLM_F_DUMP, &fixed)
-        .with_some(libc::RTA_OIF, some(only.index))
-        .with_some(libc::RTA_TABLE, some(only.table))
+/// Asks for routes of a family.
+pub(crate) fn get_routes(family: AddressFamily, only: Only) -> Request {
+    let mut message = RouteMessage::default();
+    (message.header.address_family, message.header.protocol) = (family, only.protocol.into());
+    if only.index != 0 {
+        message.attributes.push(RouteAttribute::Oif(only.index));
+    }
+    if only.table != 0 {
+        message.attributes.push(RouteAttribute::Table(only.table));
+    }
+    request(libc::RTM_GETROUTE, NLM_F_DUMP, &[&message])
 }
 
 /// How an object is put: what happens when there is one already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Put {
+pub(crate) enum Put {
     /// EEXIST.
     New,
     /// Both; EEXIST only when they are equal.
@@ -65,91 +112,83 @@ pub enum Put {
 }
 
 impl Put {
-    fn flags(self) -> i32 {
-        libc::NLM_F_CREATE
-            | libc::NLM_F_ACK
+    fn flags(self) -> u16 {
+        NLM_F_CREATE
+            | NLM_F_ACK
             | match self {
-                Self::New => libc::NLM_F_EXCL,
-                Self::Beside => libc::NLM_F_APPEND,
-                Self::Instead => libc::NLM_F_REPLACE,
+                Self::New => NLM_F_EXCL,
+                Self::Beside => NLM_F_APPEND,
+                Self::Instead => NLM_F_REPLACE,
             }
     }
 }
 
 /// Installs an address with our mark and without the kernel's route for its prefix.
-///
-/// No broadcast address is named: the kernel takes the subnet's from the prefix for what it receives.
-pub fn put_address(index: u32, address: IpAddr, prefix_len: u8, left: Lifetimes, put: Put) -> Request {
-    let mut times = [0; 16];
-    times[..4].copy_from_slice(&left.preferred.to_ne_bytes());
-    times[4..8].copy_from_slice(&left.valid.to_ne_bytes());
-    address_request(libc::RTM_NEWADDR, put.flags(), index, address, prefix_len)
-        .with(libc::IFA_FLAGS, &libc::IFA_F_NOPREFIXROUTE.to_ne_bytes())
-        .with(libc::IFA_CACHEINFO, &times)
-        .with(IFA_PROTO, &[PROTOCOL])
+pub(crate) fn put_address(index: u32, address: IpAddr, prefix_len: u8, left: Lifetimes, put: Put) -> Request {
+    let mut message = address_message(index, address, prefix_len);
+    let mut times = CacheInfo::default();
+    (times.ifa_preferred, times.ifa_valid) = (left.preferred, left.valid);
+    message.attributes.extend([
+        AddressAttribute::Flags(AddressFlags::Noprefixroute),
+        AddressAttribute::CacheInfo(times),
+        AddressAttribute::Protocol(AddressProtocol::Other(PROTOCOL)),
+    ]);
+    request(libc::RTM_NEWADDR, put.flags(), &[&message])
 }
 
 /// Removes an address.
-pub fn delete_address(index: u32, address: IpAddr, prefix_len: u8) -> Request {
-    address_request(libc::RTM_DELADDR, libc::NLM_F_ACK, index, address, prefix_len)
+pub(crate) fn delete_address(index: u32, address: IpAddr, prefix_len: u8) -> Request {
+    request(libc::RTM_DELADDR, NLM_F_ACK, &[&address_message(index, address, prefix_len)])
 }
 
-fn address_request(kind: u16, flags: i32, index: u32, address: IpAddr, prefix_len: u8) -> Request {
-    let [a, b, c, d] = index.to_ne_bytes();
-    let fixed = |family: i32| [family as u8, prefix_len, 0, 0, a, b, c, d];
-    match address {
-        IpAddr::V4(address) => Request::new(kind, flags, &fixed(libc::AF_INET))
-            .with(libc::IFA_LOCAL, &address.octets())
-            .with(libc::IFA_ADDRESS, &address.octets()),
-        IpAddr::V6(address) => {
-            Request::new(kind, flags, &fixed(libc::AF_INET6)).with(libc::IFA_LOCAL, &address.octets())
+fn address_message(index: u32, address: IpAddr, prefix_len: u8) -> AddressMessage {
+    let mut message = match address {
+        IpAddr::V4(address) => {
+            AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, prefix_len).build()
         }
-    }
+        IpAddr::V6(address) => {
+            AddressMessageBuilder::<Ipv6Addr>::new().index(index).address(address, prefix_len).build()
+        }
+    };
+    // The kernel takes the subnet's broadcast address from the prefix for what it receives.
+    message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
+    message
 }
 
-/// Puts an address back as a dump described it: the payload of RTM_NEWADDR is also its request.
-pub fn restore_address(payload: &[u8]) -> Request {
-    Request::new(libc::RTM_NEWADDR, Put::New.flags(), payload)
+/// Puts an address back as a dump described it.
+pub(crate) fn restore_address(described: &AddressMessage) -> Request {
+    request(libc::RTM_NEWADDR, Put::New.flags(), &[described])
 }
 
 /// Installs an IPv4 route with our mark.
-pub fn put_route(route: &Route4, put: Put) -> Request {
-    route_request(libc::RTM_NEWROUTE, put.flags(), route)
+pub(crate) fn put_route(route: &Route4, put: Put) -> Request {
+    let scope = if route.gateway.is_some() { RouteScope::Universe } else { RouteScope::Link };
+    request(libc::RTM_NEWROUTE, put.flags(), &[&route_message(route, scope)])
 }
 
-/// Removes an IPv4 route: the one that has all of this.
-pub fn delete_route(route: &Route4) -> Request {
-    route_request(libc::RTM_DELROUTE, libc::NLM_F_ACK, route)
+/// Removes an IPv4 route: the one that has all of this, of any scope.
+pub(crate) fn delete_route(route: &Route4) -> Request {
+    request(libc::RTM_DELROUTE, NLM_F_ACK, &[&route_message(route, RouteScope::NoWhere)])
 }
 
-fn route_request(kind: u16, flags: i32, route: &Route4) -> Request {
-    let scope = match (kind, route.gateway) {
-        (libc::RTM_DELROUTE, _) => libc::RT_SCOPE_NOWHERE, // any
-        (_, Some(_)) => libc::RT_SCOPE_UNIVERSE,
-        (_, None) => libc::RT_SCOPE_LINK,
-    };
-    let next_hop = if route.onlink { RTNH_F_ONLINK } else { 0 };
-    let mut fixed = [0; 12];
-    fixed[..8].copy_from_slice(&[
-        libc::AF_INET as u8,
-        route.prefix_len,
-        0,
-        0,
-        libc::RT_TABLE_UNSPEC,
-        route.protocol,
-        scope,
-        libc::RTN_UNICAST,
-    ]);
-    fixed[8..].copy_from_slice(&next_hop.to_ne_bytes());
-    let request = Request::new(kind, flags, &fixed)
-        .with(libc::RTA_DST, &route.destination.octets())
-        .with(libc::RTA_OIF, &route.index.to_ne_bytes())
-        .with(libc::RTA_TABLE, &route.table.to_ne_bytes())
-        .with(libc::RTA_PRIORITY, &route.metric.to_ne_bytes())
-        .with_some(libc::RTA_GATEWAY, route.gateway.map(|gateway| gateway.octets()))
-        .with_some(libc::RTA_PREFSRC, route.source.map(|source| source.octets()));
-    match route.mtu {
-        Some(mtu) => request.with_nested(libc::RTA_METRICS, RTAX_MTU, &mtu.to_ne_bytes()),
-        None => request,
+fn route_message(route: &Route4, scope: RouteScope) -> RouteMessage {
+    let mut builder = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(route.destination, route.prefix_len)
+        .output_interface(route.index)
+        .table_id(route.table)
+        .priority(route.metric)
+        .protocol(route.protocol.into())
+        .scope(scope);
+    if let Some(gateway) = route.gateway {
+        builder = builder.gateway(gateway);
     }
+    if let Some(source) = route.source {
+        builder = builder.pref_source(source);
+    }
+    if route.onlink {
+        builder = builder.onlink();
+    }
+    let mut message = builder.build();
+    message.attributes.extend(route.mtu.map(|mtu| RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)])));
+    message
 }

@@ -1,15 +1,20 @@
 //! Netlink sockets: one that hears events and one that asks. The answers to a request would hide among events, and
 //! a storm of events would make requests fail, so they never share one.
 
-use crate::codec::{Message, Request, messages, u32_at};
+use crate::decode::messages;
 use crate::message::RTPROT_RA;
 use crate::ready::watch;
+use crate::request::Request;
 use crate::{PROTOCOL, netns::Netns};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::sys::socket::{setsockopt, sockopt};
+use rtnetlink::packet_core::{
+    DoneBuffer, ErrorBuffer, NLM_F_DUMP_INTR, NLM_F_REPLACE, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
+};
+use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use socket2::{SockFilter, SockRef};
 use std::cell::RefCell;
 use std::io;
+use std::num::NonZeroI32;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -145,7 +150,7 @@ fn routes_that_concern_us() -> [SockFilter; 14] {
         SockFilter::new(LOAD_8, 0, 0, family),
         SockFilter::new(IF_EQUAL, 0, 4, libc::AF_INET.unsigned_abs()), // else IPv6
         SockFilter::new(LOAD_16, 0, 0, flags),
-        SockFilter::new(IF_SET, 6, 0, native(libc::NLM_F_REPLACE as u16)), // pass
+        SockFilter::new(IF_SET, 6, 0, native(NLM_F_REPLACE)), // pass
         SockFilter::new(LOAD_8, 0, 0, protocol),
         SockFilter::new(IF_EQUAL, 4, 3, u32::from(PROTOCOL)), // pass, else drop
         // IPv6
@@ -182,21 +187,33 @@ impl Requests {
     /// What the kernel answered, as system error.
     pub(crate) async fn ask(
         &mut self,
-        request: Request,
-        mut take: impl FnMut(Message<'_>),
+        mut request: Request,
+        mut take: impl FnMut(NetlinkBuffer<&[u8]>),
     ) -> io::Result<bool> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
-        let request = request.finish(sequence);
-        self.socket.get_ref().send(&request, 0)?;
+        request.header.sequence_number = sequence;
+        request.finalize();
+        let mut octets = vec![0; request.buffer_len()];
+        request.serialize(&mut octets);
+        self.socket.get_ref().send(&octets, 0)?;
         let (mut end, mut whole) = (None, true);
         loop {
             let received = receive(self.socket.get_ref(), |datagram| {
                 // What an abandoned request left has another number.
-                for message in messages(datagram).filter(|message| message.sequence == sequence) {
-                    whole &= i32::from(message.flags) & libc::NLM_F_DUMP_INTR == 0;
-                    match i32::from(message.kind) {
-                        libc::NLMSG_ERROR | libc::NLMSG_DONE => end = Some(outcome(message.payload)),
+                for message in messages(datagram).filter(|message| message.sequence_number() == sequence) {
+                    whole &= message.flags() & NLM_F_DUMP_INTR == 0;
+                    let payload = message.payload();
+                    match message.message_type() {
+                        NLMSG_ERROR => {
+                            let code =
+                                ErrorBuffer::new_checked(payload).ok().and_then(|buffer| buffer.code());
+                            end = Some(outcome(code.map_or(0, NonZeroI32::get)));
+                        }
+                        NLMSG_DONE => {
+                            let code = DoneBuffer::new_checked(payload).map_or(0, |buffer| buffer.code());
+                            end = Some(outcome(code));
+                        }
                         _ => take(message),
                     }
                 }
@@ -212,9 +229,9 @@ impl Requests {
     }
 }
 
-/// The first octets of NLMSG_ERROR and NLMSG_DONE: 0, or a system error number below it.
-fn outcome(payload: &[u8]) -> io::Result<()> {
-    match u32_at(payload, 0).map_or(0, u32::cast_signed) {
+/// 0, or a system error number below it.
+fn outcome(code: i32) -> io::Result<()> {
+    match code {
         0.. => Ok(()),
         error => Err(io::Error::from_raw_os_error(error.saturating_neg())),
     }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::codec::Request;
-use crate::message::{Lifetimes, decode, events};
+use crate::decode::decode;
+use crate::message::Lifetimes;
 use proptest::prelude::*;
 
 fn link(index: u32, flags: i32) -> Event {
@@ -228,17 +228,6 @@ fn kernels_that_can_mark_addresses_are_known_by_their_number() {
 }
 
 proptest! {
-    #[test]
-    fn no_datagram_does_harm(
-        messages in prop::collection::vec((16_u16..60, any::<u16>(), prop::collection::vec(any::<u8>(), 0..96)), 0..16),
-    ) {
-        let (mut picture, mut changes) = (two_links(), Changes::default());
-        for (kind, flags, payload) in messages {
-            let datagram = Request::new(kind, i32::from(flags), &payload).finish(0);
-            events(&datagram).for_each(|event| picture.take(event, &mut changes));
-        }
-    }
-
     #[test]
     fn the_lists_for_all_links_follow_from_the_links(
         steps in prop::collection::vec((1_u32..4, 0_u8..5, any::<bool>(), 0_u8..4, 0_u32..2), 0..64),
