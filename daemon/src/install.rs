@@ -140,7 +140,9 @@ impl Install {
             self.apply6().await;
         }
         if self.target != *target {
-            self.leave4().await;
+            if self.target.place != target.place {
+                self.leave4().await;
+            }
             self.target = target.clone();
             self.up = facts.target.as_ref().is_some_and(|target| target.up);
             // Without a target the role decides what is wanted then.

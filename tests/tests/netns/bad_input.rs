@@ -2,7 +2,7 @@
 
 use super::STATEFUL;
 use dhcp4o6_protocol::wire::v4::MessageType as V4;
-use dhcp4o6_tests::{Bus, Capture, Daemon, Kea, KeaSettings, Lab, SOON, Scene, Watch, program};
+use dhcp4o6_tests::{Bus, Capture, Change, Daemon, Kea, KeaSettings, Lab, SOON, Scene, Watch, program};
 use serde_json::Value;
 use std::fs;
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
@@ -126,6 +126,9 @@ fn a_bad_reload_keeps_the_old_configuration_and_a_good_one_takes_effect_without_
         routes.len() == 3 && routes.iter().all(|route| route["metric"] == 42)
     });
     assert_eq!(scene.address(), address);
+    let changes = scene.kernel.changes();
+    let gone = |change: &Change| Some(change) == address.map(Change::AddressGone).as_ref();
+    assert!(!changes.iter().any(|(_, change)| gone(change)), "{changes:?}");
 
     scene.daemon.reload("");
     scene
