@@ -6,6 +6,7 @@ use dhcp4o6_netlink::monitor::Monitor;
 use dhcp4o6_netlink::netns::Netns;
 use dhcp4o6_protocol::lease::{Assignment6, Ipv4Config};
 use dhcp4o6_protocol::machine::ConfigureError;
+use std::collections::BTreeSet;
 use std::io;
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,15 +48,15 @@ pub struct Access {
 
 #[derive(Debug)]
 struct Change {
-    interface: u32,
     what: What,
     done: oneshot::Sender<Result<(), ConfigureError>>,
 }
 
 #[derive(Debug)]
 enum What {
-    Configure4(Option<Ipv4Config>, Placement),
-    Assign6(Vec<Assignment6>),
+    Configure4(u32, Option<Ipv4Config>, Placement),
+    Assign6(u32, Vec<Assignment6>),
+    Sweep { targets: BTreeSet<u32>, links: BTreeSet<u32> },
 }
 
 impl Access {
@@ -74,7 +75,7 @@ impl Access {
         want: Option<Ipv4Config>,
         placement: Placement,
     ) -> Result<(), ConfigureError> {
-        self.change(interface, What::Configure4(want, placement)).await
+        self.change(What::Configure4(interface, want, placement)).await
     }
 
     /// Makes our IPv6 addresses on `interface` those wanted, by difference.
@@ -82,24 +83,35 @@ impl Access {
     /// # Errors
     /// When the kernel does not have them then.
     pub async fn assign6(&self, interface: u32, want: Vec<Assignment6>) -> Result<(), ConfigureError> {
-        self.change(interface, What::Assign6(want)).await
+        self.change(What::Assign6(interface, want)).await
     }
 
-    async fn change(&self, interface: u32, what: What) -> Result<(), ConfigureError> {
+    /// Takes away what is ours on all other interfaces: IPv4 but on `targets`, IPv6 addresses but on `links`.
+    ///
+    /// # Errors
+    /// When something stays.
+    pub async fn sweep(&self, targets: BTreeSet<u32>, links: BTreeSet<u32>) -> Result<(), ConfigureError> {
+        self.change(What::Sweep { targets, links }).await
+    }
+
+    async fn change(&self, what: What) -> Result<(), ConfigureError> {
         let gone = || ConfigureError::Refused { object: "netlink".into(), errno: libc::EPIPE };
         let (done, outcome) = oneshot::channel();
-        self.changes.send(Change { interface, what, done }).await.map_err(|_| gone())?;
+        self.changes.send(Change { what, done }).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
 }
 
 async fn apply(mut applier: Applier, mut queue: mpsc::Receiver<Change>) {
-    while let Some(Change { interface, what, done }) = queue.recv().await {
+    while let Some(Change { what, done }) = queue.recv().await {
         let outcome = match what {
-            What::Configure4(want, placement) => {
+            What::Configure4(interface, want, placement) => {
                 applier.configure4(interface, want.as_ref(), &placement, now()).await
             }
-            What::Assign6(want) => applier.assign6(interface, &want, now()).await,
+            What::Assign6(interface, want) => applier.assign6(interface, &want, now()).await,
+            What::Sweep { targets, links } => {
+                applier.sweep(|index| targets.contains(&index), |index| links.contains(&index)).await
+            }
         };
         // Who asked may have ended.
         let _ = done.send(outcome);

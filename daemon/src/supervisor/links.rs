@@ -8,7 +8,6 @@ use crate::identity;
 use crate::roster::{self, Entry, Wanted};
 use crate::store::LinkKey;
 use crate::task::{Channels, Ending, Orders, Task};
-use dhcp4o6_netlink::apply::Placement;
 use dhcp4o6_protocol::ids::{Duid, HardwareAddress, Iaid};
 use dhcp4o6_protocol::record::LinkRecord;
 use dhcp4o6_protocol::role::link::Link;
@@ -76,8 +75,11 @@ impl Rest {
 impl Supervisor {
     /// Makes the tasks those that should exist.
     pub(super) fn settle_all(&mut self) {
-        let open: BTreeSet<u64> = self.namespaces.values().map(|open| open.access.netns().inode()).collect();
-        for (_, link) in self.links.iter().filter(|(id, _)| !open.contains(&id.netns)) {
+        let is_open = |id: &LinkId, link: &Running| {
+            let open = self.namespaces.get(&link.namespace);
+            open.is_some_and(|open| open.access.netns().inode() == id.netns)
+        };
+        for (_, link) in self.links.iter().filter(|(id, link)| !is_open(id, link)) {
             let named = self.config.links.iter().any(|config| config.namespace == link.namespace);
             match self.closed.get(&link.namespace) {
                 _ if !named => link.end(Ending::Unmanaged),
@@ -101,7 +103,8 @@ impl Supervisor {
         let wanted = roster::wanted(&config, name, &self.namespaces, only, published);
         let ids: BTreeSet<u32> = wanted.iter().map(|wanted| wanted.id.index).collect();
         let here = LinkId { netns: inode, index: 0 }..=LinkId { netns: inode, index: u32::MAX };
-        for (id, link) in self.links.range(here) {
+        // A namespace may be open by two names: each looks after its own links.
+        for (id, link) in self.links.range(here).filter(|(_, link)| link.namespace == *name) {
             if ids.contains(&id.index) || only.is_some_and(|only| !only.contains(&id.index)) {
                 continue;
             }
@@ -109,6 +112,10 @@ impl Supervisor {
             link.end(if exists { Ending::Unmanaged } else { Ending::Gone });
         }
         for mut wanted in wanted {
+            if self.links.get(&wanted.id).is_some_and(|link| link.namespace != *name) {
+                self.contended = true;
+                continue;
+            }
             self.claim_target(&mut wanted);
             if self.links.contains_key(&wanted.id) {
                 self.inform(wanted);
@@ -131,28 +138,16 @@ impl Supervisor {
         }
     }
 
-    /// Takes away IPv4 of ours in these namespaces that no link looks after: an earlier process left it, with another
+    /// Takes away what is ours in these namespaces and no link looks after: an earlier process left it, with another
     /// configuration.
     pub(super) async fn sweep(&self, names: &[Option<String>]) {
         for open in names.iter().filter_map(|name| self.namespaces.get(name)) {
-            let indexes: Vec<u32> = open.monitor.links().map(|link| link.index).collect();
-            for index in indexes {
-                let has_ours = || {
-                    let target = open.monitor.facts(index, Some((&open.monitor, index))).target;
-                    target.is_some_and(|target| !target.ours4.is_empty())
-                };
-                if self.claims.contains_key(&(open.access.netns().inode(), index)) || !has_ours() {
-                    continue;
-                }
-                tracing::info!(
-                    netns = open.access.netns().name(),
-                    index,
-                    "taking away what an earlier process left"
-                );
-                let anywhere = Placement { metric: 0, table: 0 };
-                if let Err(error) = open.access.configure4(index, None, anywhere).await {
-                    tracing::warn!(index, %error, "something of an earlier process stays");
-                }
+            let netns = open.access.netns();
+            let here = |netns_of: u64, index: u32| (netns_of == netns.inode()).then_some(index);
+            let targets = self.claims.keys().filter_map(|(netns, index)| here(*netns, *index)).collect();
+            let links = self.links.keys().filter_map(|id| here(id.netns, id.index)).collect();
+            if let Err(error) = open.access.sweep(targets, links).await {
+                tracing::warn!(netns = netns.name(), %error, "something of an earlier process stays");
             }
         }
     }
@@ -204,8 +199,12 @@ impl Supervisor {
 
     /// Interfaces that are gone do not come back under the same index.
     fn forget_rests(&mut self) {
-        let namespaces = &self.namespaces;
-        self.resting.retain(|id, _| {
+        let (namespaces, links, now) = (&self.namespaces, &self.links, now());
+        self.resting.retain(|id, rest| {
+            // Over, and nobody wanted the link back.
+            if rest.until <= now && !links.contains_key(id) {
+                return false;
+            }
             let open = namespaces.values().find(|open| open.access.netns().inode() == id.netns);
             open.is_some_and(|open| open.monitor.links().any(|link| link.index == id.index))
         });

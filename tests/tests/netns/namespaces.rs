@@ -43,6 +43,21 @@ fn a_link_of_another_namespace_is_served_there() {
 
 #[test]
 #[ignore = "needs namespaces and Kea"]
+fn a_target_may_name_the_namespace_that_the_service_is_in() {
+    let lab = Lab::new();
+    let config =
+        format!("{STATEFUL}target = {{ interface = \"c0\", namespace = \"{}\" }}\n", lab.customer.name());
+    let mut scene = Scene::start_in(lab, KeaSettings::default(), &config);
+    scene.wait_bound();
+    let path = scene.client.path("c0");
+    scene.lab.join((&scene.lab.customer, "lan0"), (&scene.lab.provider, "lan1"));
+    scene.wire.listen(Duration::from_secs(2));
+    assert_eq!(scene.client.path("c0"), path, "it is one link, by whatever name its namespace is called");
+    assert_eq!(scene.client.state("c0"), "bound");
+}
+
+#[test]
+#[ignore = "needs namespaces and Kea"]
 fn a_namespace_that_does_not_exist_yet_is_waited_for() {
     let lab = Lab::apart();
     let name = format!("{}-later", lab.customer.name());

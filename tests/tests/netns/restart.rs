@@ -4,6 +4,7 @@ use super::STATEFUL;
 use dhcp4o6_protocol::wire::v4::{MessageType as V4, code};
 use dhcp4o6_protocol::wire::v6::MessageType as V6;
 use dhcp4o6_tests::{Change, Dhcp, KeaSettings, SOON, Scene};
+use std::fs;
 use std::net::Ipv4Addr;
 
 fn gone(scene: &mut Scene, address: Ipv4Addr) -> bool {
@@ -47,6 +48,20 @@ fn routes_taken_away_while_the_service_was_dead_are_put_back() {
         let routes = scene.lab.customer.routes4();
         let has = |network: &str| routes.iter().any(|route| route["dst"] == network);
         has("198.51.100.0/24") && !has("203.0.113.0/24")
+    });
+}
+
+#[test]
+#[ignore = "needs namespaces and Kea"]
+fn what_a_dead_service_left_on_a_link_that_is_not_configured_any_more_goes_sup_12() {
+    let mut scene = Scene::bound(KeaSettings::default(), STATEFUL);
+    scene.daemon.kill();
+    assert_eq!((scene.lab.customer.ipv4("c0").len(), scene.lab.customer.ipv6("c0").len()), (1, 1));
+    fs::write(scene.daemon.config_file(), STATEFUL.replace("c0", "c1")).expect("another configuration");
+    scene.start_again();
+    scene.kernel.until("nothing of ours is left", SOON, || {
+        let customer = &scene.lab.customer;
+        customer.ipv4("c0").is_empty() && customer.ipv6("c0").is_empty() && customer.routes4().is_empty()
     });
 }
 
