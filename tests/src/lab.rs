@@ -22,6 +22,8 @@ pub struct Lab {
     pub customer: Namespace,
     id: String,
     dir: PathBuf,
+    /// See [`full_neighbour_tables`].
+    full_before: u64,
 }
 
 impl Lab {
@@ -65,6 +67,7 @@ impl Lab {
             customer: Namespace::create(&format!("{id}-c")),
             id,
             dir,
+            full_before: full_neighbour_tables(),
         };
         lab.provider.ip("addr add 198.51.100.1/32 dev lo");
         // A link of the provider may lose its carrier and keep its addresses.
@@ -118,11 +121,25 @@ impl Default for Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        if std::thread::panicking() && full_neighbour_tables() > self.full_before {
+            eprintln!(
+                "---- the kernel refused neighbours: its table, shared by all namespaces of this machine, was full. \
+                 Something else fills it, or net.ipv6.neigh.default.gc_thresh3 is too small"
+            );
+        }
         // Kept after a failure when somebody wants to look.
         if !(std::thread::panicking() && std::env::var_os("DHCP4O6_KEEP").is_some()) {
             let _ = fs::remove_dir_all(&self.dir);
         }
     }
+}
+
+/// How often a new IPv6 neighbour found the kernel's table full since boot. Sending then fails with EINVAL.
+fn full_neighbour_tables() -> u64 {
+    let text = fs::read_to_string("/proc/net/stat/ndisc_cache").unwrap_or_default();
+    // A line per processor; `table_fulls` is the last column, hexadecimal.
+    let counts = text.lines().skip(1).filter_map(|line| line.split_whitespace().last());
+    counts.filter_map(|count| u64::from_str_radix(count, 16).ok()).sum()
 }
 
 /// A locally administered address that only depends on `name`.
