@@ -292,6 +292,11 @@ impl Client4 {
         self.state.lease()
     }
 
+    /// True while a message waits for its answer.
+    pub fn is_waiting(&self) -> bool {
+        self.state.exchange().is_some()
+    }
+
     /// True while INIT-REBOOT waits for its answer.
     pub fn is_rebooting(&self) -> bool {
         matches!(self.state, State::Rebooting(_))

@@ -122,16 +122,20 @@ impl Client4o6 {
         self.postponed && Self::reachable_from(around).is_some() && std::mem::take(&mut self.postponed)
     }
 
-    /// True if queries now leave from another address than the last one did, and the pending message may leave again
-    /// for that.
-    pub(crate) fn has_moved(&mut self, now: Instant, around: &Around<'_>) -> bool {
+    /// True if queries now leave from another address than the last one did.
+    pub(crate) fn has_moved(&self, around: &Around<'_>) -> bool {
         let reachable = Self::reachable_from(around);
-        let moved = reachable.is_some() && self.source.is_some() && self.source != reachable;
-        let rested = self.forced_at.is_none_or(|at| now.since(at) >= FORCED_INTERVAL);
-        if moved && rested {
-            self.forced_at = Some(now);
+        reachable.is_some() && self.source.is_some() && self.source != reachable
+    }
+
+    /// Whether something may leave now because of a move; if not, when.
+    pub(crate) fn force(&mut self, now: Instant) -> Result<(), Instant> {
+        let rested_at = self.forced_at.map_or(now, |at| at + FORCED_INTERVAL);
+        if now < rested_at {
+            return Err(rested_at);
         }
-        moved && rested
+        self.forced_at = Some(now);
+        Ok(())
     }
 
     /// Judges a DHCPv4-response and gives it to the engine. The order of the checks is fixed: the first that fails

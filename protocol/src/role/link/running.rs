@@ -188,6 +188,8 @@ pub(super) struct Running {
     /// The address was removed twice: nothing until then.
     pub(super) paused_until: Option<Instant>,
     acd: Option<Acd>,
+    /// When to look at the source address again: it changed too soon after it had changed.
+    follow_at: Option<Instant>,
     /// When to write what may wait.
     save_at: Option<Instant>,
     ending: Ending,
@@ -222,6 +224,7 @@ impl Running {
             restored_at: None,
             paused_until: None,
             acd: None,
+            follow_at: None,
             save_at: None,
             ending: Ending::No,
         }
@@ -491,6 +494,9 @@ impl Running {
         if self.paused_until.is_some_and(|at| at <= cx.now) {
             self.paused_until = None;
         }
+        if self.follow_at.is_some_and(|at| at <= cx.now) {
+            self.follow_source(cx);
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -515,6 +521,7 @@ impl Running {
             native,
             acd,
             self.paused_until,
+            self.follow_at,
             self.save_at,
         ]
         .into_iter()

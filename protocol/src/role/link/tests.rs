@@ -950,3 +950,56 @@ fn trying_a_taken_port_again_publishes_nothing_new() {
     assert!(effects.contains(&Effect::Open(Endpoint::Client6)));
     assert!(states(&effects).is_empty(), "{:?}", states(&effects));
 }
+
+/// A global address of the link.
+fn global(subnet: u16) -> Address6 {
+    Address6 { address: Ipv6Addr::new(0x2001, 0xdb8, subnet, 0, 0, 0, 0, 1), ..facts().addresses[0] }
+}
+
+/// Where the queries among `effects` leave from.
+fn sources(effects: &[Effect]) -> Vec<Ipv6Addr> {
+    let source = |effect: &Effect| match effect {
+        Effect::Send { source, payload, .. } if payload[0] == 20 => *source,
+        _ => None,
+    };
+    effects.iter().filter_map(source).collect()
+}
+
+#[test]
+fn the_second_of_two_quick_changes_of_the_source_address_is_told_as_well_e5() {
+    let mut rig = Rig::new(LinkSettings { rebind_on_source_change: true, ..settings() });
+    rig.facts.addresses.push(global(1));
+    let ask = rig.see();
+    let ask = rig.first_sent(ask);
+    let discover = rig.hear(&reply(&ask, Some(&[Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9)])));
+    rig.bind_by(discover);
+    rig.now = rig.now + Duration::from_secs(60);
+
+    rig.facts.addresses[1] = global(2);
+    let renew = rig.see();
+    assert_eq!(sources(&renew), [global(2).address]);
+    rig.hear(&response(&sent(&renew)[0], v4::MessageType::ACK, |_| {}));
+    rig.now = rig.now + Duration::from_secs(4);
+    rig.facts.addresses[1] = global(3);
+    assert!(sources(&rig.see()).is_empty(), "at most one in ten seconds");
+    let renew = rig.wait(Duration::from_secs(6));
+    assert_eq!(sources(&renew), [global(3).address]);
+    rig.hear(&response(&sent(&renew)[0], v4::MessageType::ACK, |_| {}));
+    assert!(rig.wait(Duration::from_secs(1000)).is_empty(), "and then there is peace until T1");
+}
+
+#[test]
+fn a_change_of_the_source_address_that_concerns_nobody_wakes_nobody_e5() {
+    let mut rig = Rig::new(settings());
+    rig.facts.addresses.push(global(1));
+    let ask = rig.see();
+    let ask = rig.first_sent(ask);
+    let discover = rig.hear(&reply(&ask, Some(&[Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9)])));
+    rig.bind_by(discover);
+    rig.wait(Duration::from_secs(60));
+    for subnet in [2, 3] {
+        rig.facts.addresses[1] = global(subnet);
+        rig.see();
+        assert!(rig.wait(Duration::from_secs(60)).is_empty());
+    }
+}

@@ -70,17 +70,24 @@ impl Running {
     /// What is pending leaves again at once when it found no source address before, or when its source is gone (E5).
     /// If so configured, a bound lease is renewed from the new one.
     pub(super) fn follow_source(&mut self, cx: &mut Cx<'_>) {
+        self.follow_at = None;
         self.send_postponed(cx);
         let Some(permit) = self.leave.valid().filter(|_| self.four.engine.is_running()) else { return };
-        if self.four.has_moved(cx.now, &around(permit, &self.client6, cx.settings, cx.facts)) {
-            let renew = cx.settings.rebind_on_source_change;
-            self.drive4(cx, |engine, now, cx, out| {
-                engine.retransmit(now, cx, out);
-                if renew {
-                    engine.renew(now, cx, out);
-                }
-            });
+        let renew = cx.settings.rebind_on_source_change;
+        let concerned = renew || self.four.engine.is_waiting();
+        if !concerned || !self.four.has_moved(&around(permit, &self.client6, cx.settings, cx.facts)) {
+            return;
         }
+        if let Err(at) = self.four.force(cx.now) {
+            self.follow_at = Some(at);
+            return;
+        }
+        self.drive4(cx, |engine, now, cx, out| {
+            engine.retransmit(now, cx, out);
+            if renew {
+                engine.renew(now, cx, out);
+            }
+        });
     }
 
     /// The pending message leaves now, if it only waited for a source address.
