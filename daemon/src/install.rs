@@ -15,6 +15,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// The kernel counts lifetimes in seconds: it may end an address this much before the lease ends.
 const KERNEL_ROUNDING: Duration = Duration::from_secs(2);
+/// IPv6 addresses that vanished are put back once in this time.
+const RESTORE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An interface that gets addresses.
 #[derive(Clone, Debug)]
@@ -65,6 +67,10 @@ pub struct Install {
     repair4: Retry,
     want6: Vec<Assignment6>,
     refused6: bool,
+    /// The monitor has shown all wanted IPv6 addresses on the link.
+    seen6: bool,
+    /// When one that vanished was put back.
+    restored6_at: Option<Instant>,
     /// The link was up at the last look.
     link_up: bool,
     retry6: Retry,
@@ -84,6 +90,8 @@ impl Install {
             repair4: Retry::default(),
             want6: Vec::new(),
             refused6: false,
+            seen6: false,
+            restored6_at: None,
             link_up: false,
             retry6: Retry::default(),
         }
@@ -114,6 +122,7 @@ impl Install {
     /// Makes the link's DHCPv6 addresses those wanted.
     pub async fn assign(&mut self, want: Vec<Assignment6>) {
         self.want6 = want;
+        self.seen6 = false;
         self.retry6 = Retry::default();
         self.apply6().await;
     }
@@ -134,11 +143,7 @@ impl Install {
     /// The kernel's view or the configuration changed. `routes_missing` tells that the address is on the target and
     /// some route of it is not.
     pub async fn look(&mut self, facts: &LinkFacts, target: &Target, routes_missing: bool) -> Option<News> {
-        let link_came_up = !std::mem::replace(&mut self.link_up, facts.up) && facts.up;
-        if link_came_up && !self.want6.is_empty() {
-            // The kernel has dropped IPv6 addresses with the interface.
-            self.apply6().await;
-        }
+        self.look6(facts).await;
         if self.target != *target {
             if self.target.place != target.place {
                 self.leave4().await;
@@ -170,6 +175,29 @@ impl Install {
             self.repair4.again(now());
         }
         None
+    }
+
+    async fn look6(&mut self, facts: &LinkFacts) {
+        let came_up = !std::mem::replace(&mut self.link_up, facts.up) && facts.up;
+        let all = self.want6.iter().all(|want| facts.addresses.iter().any(|a| a.address == want.address));
+        let lost = facts.up && !all && self.seen6 && self.may_restore6();
+        if facts.up {
+            self.seen6 = all;
+        }
+        if lost {
+            self.restored6_at = Some(now());
+        }
+        // The kernel drops IPv6 addresses with an interface that goes down, perhaps too fast to be seen.
+        if lost || (came_up && !self.want6.is_empty()) {
+            self.apply6().await;
+        }
+    }
+
+    /// Neither do wanted IPv6 addresses end by themselves, nor does somebody remove them again and again.
+    fn may_restore6(&self) -> bool {
+        let now = now();
+        let rested = self.restored6_at.is_none_or(|at| now.since(at) >= RESTORE_INTERVAL);
+        rested && self.want6.iter().all(|want| want.valid_until.is_none_or(|end| now + KERNEL_ROUNDING < end))
     }
 
     /// Takes everything away, when nobody will look after it any more.

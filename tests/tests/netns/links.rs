@@ -4,6 +4,7 @@ use super::STATEFUL;
 use dhcp4o6_protocol::wire::v4::MessageType as V4;
 use dhcp4o6_protocol::wire::v6::MessageType as V6;
 use dhcp4o6_tests::{Capture, Change, Dhcp, KeaSettings, SOON, Scene, Watch};
+use nix::sys::signal::Signal;
 
 fn sent_after(wire: &Capture, mark: usize) -> Vec<Dhcp> {
     wire.frames().iter().skip(mark).filter_map(|frame| frame.dhcp()).filter(|dhcp| dhcp.outgoing).collect()
@@ -145,6 +146,22 @@ fn a_link_set_down_and_up_by_the_administrator_comes_back() {
     assert_eq!(Some(scene.wait_bound()), address);
     scene.kernel.until("routes are back", SOON, || scene.lab.customer.routes4().len() == 3);
     assert!(scene.lab.customer.pings("198.51.100.1"));
+}
+
+#[test]
+#[ignore = "needs namespaces and Kea"]
+fn a_link_set_down_and_up_faster_than_anybody_looks_gets_everything_back() {
+    let mut scene = Scene::bound(KeaSettings::default(), STATEFUL);
+    let addresses = scene.lab.customer.ipv6("c0");
+    assert_eq!(addresses.len(), 1);
+    scene.daemon.process().signal(Signal::SIGSTOP);
+    scene.lab.customer.ip("link set c0 down");
+    scene.lab.customer.ip("link set c0 up");
+    assert!(scene.lab.customer.ipv6("c0").is_empty(), "the kernel has dropped them");
+    scene.daemon.process().signal(Signal::SIGCONT);
+    scene.kernel.until("everything is back", SOON, || {
+        scene.lab.customer.routes4().len() == 3 && scene.lab.customer.ipv6("c0") == addresses
+    });
 }
 
 #[test]
