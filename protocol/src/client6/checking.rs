@@ -3,18 +3,18 @@
 //! Addresses alone are confirmed. With a delegated prefix a Rebind is sent, in the time of a Confirm.
 
 use super::Action;
-use super::binding::{Binding, Kinds};
+use super::binding::Binding;
 use super::context::Cx;
 use super::message::Associations;
 use super::reply::Answer;
-use super::requesting::Requesting;
-use super::stateful::{State, configured, refused, settled, to_extend};
+use super::stateful::{State, extend, settled, to_extend};
 use crate::exchange::{Due, Exchange};
 use crate::lease::Lease6;
 use crate::params;
 use crate::time::Instant;
 use crate::wire::v6::MessageType;
 use crate::wire::v6_option::Status;
+use std::ops::ControlFlow;
 
 /// Waiting for the Reply to a Confirm, or to a Rebind that takes its place.
 #[derive(Debug)]
@@ -82,24 +82,11 @@ impl Checking {
         if !answer.is_success() {
             return State::Checking(self);
         }
-        let merged = binding.merge(answer, Kinds::default(), cx.context.iaid, cx.now);
-        let gone = merged.lease.is_none();
-        binding.set(merged.lease, cx);
-        if merged.granted {
-            configured(answer, cx);
-        }
-        if gone {
-            return refused(binding, cx);
-        }
-        if merged.unbound.any() {
-            return State::Requesting(Requesting::of_lost(
-                answer.server.clone(),
-                merged.unbound,
-                binding,
-                cx,
-            ));
-        }
-        if merged.granted { State::Bound } else { State::Checking(self) }
+        let extension = match extend(answer, binding, cx) {
+            ControlFlow::Continue(extension) => extension,
+            ControlFlow::Break(next) => return next,
+        };
+        if extension.granted { State::Bound } else { State::Checking(self) }
     }
 }
 

@@ -3,12 +3,12 @@
 use super::binding::{Binding, Kinds};
 use super::context::Cx;
 use super::reply::{Answer, Times};
-use super::requesting::Requesting;
-use super::stateful::{State, configured, refused, to_extend};
+use super::stateful::{State, extend, to_extend};
 use crate::exchange::{Due, Exchange};
 use crate::lease::Lease6;
 use crate::params;
 use crate::wire::v6::MessageType;
+use std::ops::ControlFlow;
 
 /// Waiting for the Reply to a Renew or Rebind. A Rebind ends when the lease does.
 #[derive(Debug)]
@@ -65,28 +65,15 @@ impl Extending {
         if !answer.is_success() {
             return State::Extending(self);
         }
-        let merged = binding.merge(answer, Kinds::default(), cx.context.iaid, cx.now);
-        let gone = merged.lease.is_none();
-        binding.set(merged.lease, cx);
-        if merged.granted {
-            configured(answer, cx);
-        }
-        if gone {
-            return refused(binding, cx);
-        }
-        if merged.unbound.any() {
-            return State::Requesting(Requesting::of_lost(
-                answer.server.clone(),
-                merged.unbound,
-                binding,
-                cx,
-            ));
-        }
-        if !merged.granted {
+        let extension = match extend(answer, binding, cx) {
+            ControlFlow::Continue(extension) => extension,
+            ControlFlow::Break(next) => return next,
+        };
+        if !extension.granted {
             return State::Extending(self);
         }
-        if merged.missing.any() {
-            self.partial = Some(Partial { missing: merged.missing, times: merged.times });
+        if extension.missing.any() {
+            self.partial = Some(Partial { missing: extension.missing, times: extension.times });
             return State::Extending(self);
         }
         State::Bound

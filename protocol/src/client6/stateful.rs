@@ -1,13 +1,13 @@
 //! Addresses and prefixes: the state machine of RFC 8415 §18.2.1 to §18.2.5, §18.2.7, §18.2.8 and §18.2.12.
 
 use super::Action;
-use super::binding::Binding;
+use super::binding::{Binding, Kinds, Merged};
 use super::checking::Checking;
 use super::context::Cx;
 use super::extending::Extending;
 use super::leaving::{Declining, Releasing};
 use super::message::Associations;
-use super::reply::Answer;
+use super::reply::{Answer, Times};
 use super::requesting::Requesting;
 use super::soliciting::Soliciting;
 use crate::exchange::Exchange;
@@ -15,6 +15,7 @@ use crate::params::{DECLINE6_WAIT, DECLINE6_WAIT_LONG, DECLINES6};
 use crate::time::{Instant, earliest};
 use crate::wire::v6::MessageType;
 use std::net::Ipv6Addr;
+use std::ops::ControlFlow;
 
 /// The stateful half of the client: what it holds, and what it is doing.
 #[derive(Debug)]
@@ -273,6 +274,40 @@ pub(super) fn refused(binding: &mut Binding, cx: &mut Cx<'_>) -> State {
         Some(_) => State::Bound,
         None => State::Resting { until },
     }
+}
+
+/// What a Reply to Renew or Rebind did for the lease.
+pub(super) struct Extension {
+    /// At least one address or prefix was extended.
+    pub(super) granted: bool,
+    /// We hold these, and the Reply did not mention them.
+    pub(super) missing: Kinds,
+    /// T1 and T2 of what it did mention.
+    pub(super) times: Times,
+}
+
+/// Takes a successful Reply to Renew or Rebind. Breaks with the next state when the lease is gone, or the server lost a
+/// part of it.
+pub(super) fn extend(
+    answer: &Answer<'_>,
+    binding: &mut Binding,
+    cx: &mut Cx<'_>,
+) -> ControlFlow<State, Extension> {
+    let Merged { lease, granted, unbound, missing, times } =
+        binding.merge(answer, Kinds::default(), cx.context.iaid, cx.now);
+    let gone = lease.is_none();
+    binding.set(lease, cx);
+    if granted {
+        configured(answer, cx);
+    }
+    if gone {
+        return ControlFlow::Break(refused(binding, cx));
+    }
+    if unbound.any() {
+        let server = answer.server.clone();
+        return ControlFlow::Break(State::Requesting(Requesting::of_lost(server, unbound, binding, cx)));
+    }
+    ControlFlow::Continue(Extension { granted, missing, times })
 }
 
 /// The Reply configured us.
