@@ -151,3 +151,16 @@ fn a_withdrawn_permit_takes_the_address_at_once_where_so_configured_e2() {
     scene.kea.start6(&scene.lab);
     scene.wait_bound();
 }
+
+#[test]
+#[ignore = "needs namespaces and Kea"]
+fn switched_on_by_a_reload_4o6_is_asked_for_at_once_c6_03() {
+    let mut scene = Scene::start(KeaSettings::default(), &format!("{STATEFUL}mode = \"off\"\n"));
+    scene.client.wait_state("c0", "not-enabled", SOON);
+    assert!(queries(&scene).is_empty());
+    scene.daemon.reload(STATEFUL);
+    scene.wait_bound();
+    scene.daemon.reload(&format!("{STATEFUL}mode = \"off\"\n"));
+    scene.client.wait_state("c0", "not-enabled", SOON);
+    assert!(scene.lab.customer.ipv4("c0").is_empty());
+}
