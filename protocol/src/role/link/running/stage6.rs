@@ -77,7 +77,7 @@ impl Running {
             Signal::Absent => match self.leave {
                 Leave::Valid(_) | Leave::Suspended(_) => self.withdraw(Leave::Withdrawn, cx),
                 Leave::None | Leave::Refused => self.leave = Leave::None,
-                Leave::Withdrawn | Leave::Expired => {}
+                Leave::Withdrawn | Leave::Expired => self.leave = Leave::Withdrawn,
             },
             Signal::Unusable => {
                 cx.note("bad-server-list", "the list of 4o6 servers cannot be used".to_owned());

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A link that has an IPv6 address of its own by rapid commit.
-fn stateful() -> LinkSettings {
+pub(super) fn stateful() -> LinkSettings {
     let mut settings = settings();
     settings.dhcp6.mode = Dhcp6Mode::Stateful;
     settings.dhcp6.rapid_commit = true;
@@ -11,7 +11,7 @@ fn stateful() -> LinkSettings {
 }
 
 /// As [`reply`], with an address for the IA_NA of the question.
-fn reply_with_address(ask: &[u8], servers: Option<&[Ipv6Addr]>) -> Vec<u8> {
+pub(super) fn reply_with_address(ask: &[u8], servers: Option<&[Ipv6Addr]>) -> Vec<u8> {
     let asked = v6::Message::parse(ask).unwrap();
     let iaid = &asked.options.first(OptionCode::IA_NA).unwrap()[..4];
     let mut w = Writer::new();
@@ -32,7 +32,7 @@ pub(super) fn v6_types(effects: &[Effect]) -> Vec<u8> {
 
 impl Rig {
     /// Up to a bound lease, with an IPv6 address.
-    fn bind_stateful(&mut self) {
+    pub(super) fn bind_stateful(&mut self) {
         let ask = self.see();
         let ask = self.first_sent(ask);
         let discover = self.hear(&reply_with_address(&ask, Some(&[])));
@@ -146,7 +146,7 @@ impl Rig {
     }
 
     /// The next message of DHCPv6 itself.
-    fn next_v6(&mut self) -> Vec<u8> {
+    pub(super) fn next_v6(&mut self) -> Vec<u8> {
         for _ in 0..20 {
             let sent = sent(&self.wait(Duration::from_secs(10)));
             if let Some(payload) = sent.into_iter().find(|payload| payload[0] != 20) {

@@ -1,6 +1,6 @@
 //! Where queries may go, and whose word counts.
 
-use super::order::{global, v6_types};
+use super::order::{global, reply_with_address, stateful, v6_types};
 use super::*;
 
 #[test]
@@ -87,4 +87,19 @@ fn a_reply_to_a_multicast_address_is_refused_c6_33() {
     let datagram = Datagram { via: Endpoint::Client6, interface: 7, from, to, payload: &payload };
     assert_eq!(rig.input(Input::Datagram(datagram)), [Effect::Refused(Refused::MulticastDestination)]);
     assert_eq!(v6_types(&rig.hear(&payload)), [20], "the exchange goes on");
+}
+
+#[test]
+fn after_the_permit_expired_a_reply_without_it_is_what_is_shown_e4() {
+    let mut rig = Rig::new(stateful());
+    rig.bind_stateful();
+    while rig.link.status().permit_state != "expired" {
+        rig.wait(Duration::from_secs(4000));
+    }
+    let solicit = rig.next_v6();
+    rig.hear(&reply_with_address(&solicit, None));
+    assert_eq!(
+        (rig.link.status().state, rig.link.status().reason),
+        (LinkState::Degraded, "permit-withdrawn")
+    );
 }
