@@ -87,6 +87,9 @@ pub(crate) fn measure(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
 }
 
 /// Every customer's links end in one bridge at the provider, and see only the provider there.
+///
+/// All namespaces share the kernel's room for neighbours, which is a thousand: with more, it would drop what is sent.
+/// So the provider knows its customers beforehand, and permanent neighbours do not count.
 fn wire_up(lab: &Lab) -> Vec<Namespace> {
     lab.provider.ip("link add br0 type bridge forward_delay 0 mcast_snooping 0");
     lab.provider.ip("link set br0 up");
@@ -98,8 +101,15 @@ fn wire_up(lab: &Lab) -> Vec<Namespace> {
         let mut lines = String::new();
         for link in 0..LINKS_EACH {
             let port = format!("p{number}-{link}");
-            let _ = writeln!(lines, "link add {port} type veth peer name c{link} netns {}", customer.name());
+            let mac = format!("02:5e:00:00:{number:02x}:{link:02x}");
+            let _ = writeln!(
+                lines,
+                "link add {port} type veth peer name c{link} address {mac} netns {}",
+                customer.name()
+            );
             let _ = writeln!(lines, "link set {port} master br0 up");
+            let link_local = format!("fe80::5e:ff:fe00:{number:02x}{link:02x}");
+            let _ = writeln!(lines, "neigh add {link_local} lladdr {mac} dev br0 nud permanent");
             let _ = writeln!(lines, "link set {port} type bridge_slave isolated on");
         }
         lab.provider.ip_batch(&lab.dir().join("batch"), &lines);
