@@ -48,7 +48,8 @@ pub struct Access {
 
 #[derive(Debug)]
 struct Change {
-    what: What,
+    /// Boxed, because a channel keeps room for many changes.
+    what: Box<What>,
     done: oneshot::Sender<Result<(), ConfigureError>>,
 }
 
@@ -97,14 +98,14 @@ impl Access {
     async fn change(&self, what: What) -> Result<(), ConfigureError> {
         let gone = || ConfigureError::Refused { object: "netlink".into(), errno: libc::EPIPE };
         let (done, outcome) = oneshot::channel();
-        self.changes.send(Change { what, done }).await.map_err(|_| gone())?;
+        self.changes.send(Change { what: Box::new(what), done }).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
     }
 }
 
 async fn apply(mut applier: Applier, mut queue: mpsc::Receiver<Change>) {
     while let Some(Change { what, done }) = queue.recv().await {
-        let outcome = match what {
+        let outcome = match *what {
             What::Configure4(interface, want, placement) => {
                 applier.configure4(interface, want.as_ref(), &placement, now()).await
             }
