@@ -11,6 +11,7 @@ use dhcp4o6_protocol::status::Status;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Mutex;
 use zbus::names::InterfaceName;
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::{Connection, OwnedVariant};
@@ -119,7 +120,15 @@ pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbu
 
 /// Announces the changes of one link, at a bearable pace, until the link or the connection is gone. With nothing
 /// announced before, it begins with everything.
-pub(super) async fn follow(connection: Connection, link: Arc<Shared>, mut announced: Option<Arc<Status>>) {
+///
+/// Links announce one after the other, by `turn`: an announcement is large until the bus has taken it, and a thousand
+/// links may change at once.
+pub(super) async fn follow(
+    connection: Connection,
+    link: Arc<Shared>,
+    mut announced: Option<Arc<Status>>,
+    turn: Arc<Mutex<()>>,
+) {
     let mut status = link.handle.status.clone();
     let mut pace = Pace::new(Instant::now());
     loop {
@@ -133,6 +142,9 @@ pub(super) async fn follow(connection: Connection, link: Arc<Shared>, mut announ
                 }
                 continue;
             }
+            let _turn = turn.lock().await;
+            // It may have changed again meanwhile.
+            let new = Arc::clone(&status.borrow_and_update());
             // Boxed, because every link has one of these tasks and the future inside is far larger than the rest.
             if Box::pin(announce(&connection, &link, announced.as_ref(), &new)).await.is_err() {
                 return;

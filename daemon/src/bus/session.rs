@@ -17,7 +17,7 @@ use dhcp4o6_protocol::status::Status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::AbortHandle;
 use zbus::Connection;
 use zbus::fdo::{ObjectManager, RequestNameFlags};
@@ -44,6 +44,8 @@ pub(super) struct Session {
     /// What was last announced of the service.
     announced: Properties,
     followers: BTreeMap<LinkId, AbortHandle>,
+    /// Whoever has it may announce.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Session {
@@ -77,6 +79,7 @@ impl Session {
             manager,
             announced: Properties::new(),
             followers: BTreeMap::new(),
+            turn: Arc::default(),
         };
         for link in registry.links() {
             session.publish(&link).await?;
@@ -159,7 +162,12 @@ impl Session {
     }
 
     fn follow(&mut self, link: &Arc<Shared>, announced: Option<Arc<Status>>) {
-        let following = announce::follow(self.connection.clone(), Arc::clone(link), announced);
+        let following = announce::follow(
+            self.connection.clone(),
+            Arc::clone(link),
+            announced,
+            Arc::clone(&self.turn),
+        );
         let follower = tokio::spawn(following).abort_handle();
         if let Some(before) = self.followers.insert(link.handle.id, follower) {
             before.abort();
