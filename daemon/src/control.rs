@@ -1,12 +1,13 @@
 //! What the supervisor, the link tasks and the bus say to each other. Only channels: nobody waits for anybody, and the
 //! DHCP loop never waits for the bus.
 
+use crate::mailbox;
 use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::refused::Counters;
 use dhcp4o6_protocol::status::Status;
-use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{oneshot, watch};
 use tracing::level_filters::LevelFilter;
 
 /// A link for the life of its interface: a name may come back as another link.
@@ -26,11 +27,11 @@ pub struct LinkHandle {
     /// Name of its namespace; `None` is the service's own.
     pub namespace: Option<String>,
     /// What operators ask. A full queue means `Busy`.
-    pub commands: mpsc::Sender<LinkRequest>,
+    pub commands: mailbox::Sender<LinkRequest>,
     /// The latest status; slow readers skip.
     pub status: watch::Receiver<Arc<Status>>,
     /// The latest counters.
-    pub traffic: watch::Receiver<Traffic>,
+    pub traffic: Arc<TrafficMeter>,
 }
 
 /// A command and where its answer goes.
@@ -77,6 +78,17 @@ pub struct Traffic {
     pub received: u64,
     /// Datagrams and parts of them that were not used, by reason.
     pub refused: Counters,
+}
+
+/// Where a link task counts and the bus reads. Nobody waits for counters.
+#[derive(Debug, Default)]
+pub struct TrafficMeter(Mutex<Traffic>);
+
+impl TrafficMeter {
+    /// The counters now, to read or to change.
+    pub fn lock(&self) -> MutexGuard<'_, Traffic> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What the supervisor and the link tasks tell the bus, in order.

@@ -11,6 +11,7 @@ mod identity;
 mod install;
 mod limiter;
 mod logging;
+mod mailbox;
 mod namespace;
 mod roster;
 mod shared;

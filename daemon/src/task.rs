@@ -7,9 +7,10 @@
 mod execute;
 
 use crate::clock::{JUMP, now};
-use crate::control::{LinkId, LinkRequest, Rejected, Traffic};
+use crate::control::{LinkId, LinkRequest, Rejected, TrafficMeter};
 use crate::install::{Install, News, Place, Target};
 use crate::limiter::Limiter;
+use crate::mailbox;
 use crate::shared::{Bound, Shared};
 use crate::sockets::LinkSocket;
 use crate::store::LinkKey;
@@ -26,7 +27,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::{Instrument as _, Span};
 
 /// Datagrams taken from one socket before other links get their turn.
@@ -71,11 +72,11 @@ pub struct Channels {
     /// From the supervisor.
     pub orders: watch::Receiver<Orders>,
     /// From the bus.
-    pub requests: mpsc::Receiver<LinkRequest>,
+    pub requests: mailbox::Receiver<LinkRequest>,
     /// The latest status.
     pub status: watch::Sender<Arc<Status>>,
     /// The latest counters.
-    pub traffic: watch::Sender<Traffic>,
+    pub traffic: Arc<TrafficMeter>,
 }
 
 /// One link's role and everything it touches.
@@ -217,7 +218,7 @@ impl Task {
                 changed.ok()?;
                 Event::Orders
             }
-            Some(request) = self.channels.requests.recv() => Event::Request(request),
+            request = self.channels.requests.recv() => Event::Request(request),
             () = self.shared.clock.reached(time) => Event::Time,
             endpoint = readable => Event::Readable(endpoint),
         };
@@ -336,7 +337,7 @@ impl Task {
         let mut effects = Effects::new();
         tracing::trace!(via = ?endpoint, from = %received.from, to = %received.to, octets = payload.len(), "received");
         self.machine.handle(now(), Input::Datagram(datagram), &mut effects);
-        self.channels.traffic.send_modify(|traffic| traffic.received += 1);
+        self.channels.traffic.lock().received += 1;
         Some(effects)
     }
 

@@ -6,12 +6,12 @@ use super::registry::Shared;
 use super::values::{self, Dictionary};
 use crate::clock;
 use crate::control::LinkRequest;
+use crate::mailbox::NotSent;
 use dhcp4o6_dbus::{Error, Step};
 use dhcp4o6_protocol::explain::explain;
 use dhcp4o6_protocol::machine::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
@@ -35,10 +35,8 @@ impl Link1 {
         let (reply, answer) = oneshot::channel();
         let gone = || Error::NoSuchLink(format!("the link {} is going away", self.name()));
         self.0.handle.commands.try_send(LinkRequest { command, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                Error::Busy("other requests are still being worked on; try again".into())
-            }
-            TrySendError::Closed(_) => gone(),
+            NotSent::Full => Error::Busy("other requests are still being worked on; try again".into()),
+            NotSent::Closed => gone(),
         })?;
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(begun)) => begun.map_err(Error::from),

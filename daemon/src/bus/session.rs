@@ -162,12 +162,8 @@ impl Session {
     }
 
     fn follow(&mut self, link: &Arc<Shared>, announced: Option<Arc<Status>>) {
-        let following = announce::follow(
-            self.connection.clone(),
-            Arc::clone(link),
-            announced,
-            Arc::clone(&self.turn),
-        );
+        let following =
+            announce::follow(self.connection.clone(), Arc::clone(link), announced, Arc::clone(&self.turn));
         let follower = tokio::spawn(following).abort_handle();
         if let Some(before) = self.followers.insert(link.handle.id, follower) {
             before.abort();

@@ -13,16 +13,16 @@ pub(super) struct Statistics1(pub(super) Arc<Shared>);
 impl Statistics1 {
     #[zbus(property(emits_changed_signal = "false"))]
     fn counters(&self) -> BTreeMap<&'static str, u64> {
-        self.0.handle.traffic.borrow().refused.iter().collect()
+        self.0.handle.traffic.lock().refused.iter().collect()
     }
 
     #[zbus(property(emits_changed_signal = "false"))]
     fn sent(&self) -> u64 {
-        self.0.handle.traffic.borrow().sent
+        self.0.handle.traffic.lock().sent
     }
 
     #[zbus(property(emits_changed_signal = "false"))]
     fn received(&self) -> u64 {
-        self.0.handle.traffic.borrow().received
+        self.0.handle.traffic.lock().received
     }
 }

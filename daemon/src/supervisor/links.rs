@@ -3,8 +3,9 @@
 use super::{Fatal, NETLINK_FAILED, Supervisor};
 use crate::clock::now;
 use crate::config::LinkConfig;
-use crate::control::{LinkHandle, LinkId, Notice, Traffic};
+use crate::control::{LinkHandle, LinkId, Notice, TrafficMeter};
 use crate::identity;
+use crate::mailbox::mailbox;
 use crate::roster::{self, Entry, Wanted};
 use crate::store::LinkKey;
 use crate::task::{Channels, Ending, Orders, Task};
@@ -19,7 +20,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError};
 
 /// Commands that wait for one link; more are told that it is busy.
@@ -294,10 +295,11 @@ impl Supervisor {
         let orders =
             Orders { facts: Rc::new(facts), key, settings, target, routes_missing, resumed, ending: None };
         let (orders, task_orders) = watch::channel(orders);
-        let (commands, requests) = mpsc::channel(COMMANDS);
+        let (commands, requests) = mailbox(COMMANDS);
         let (task_status, status) = watch::channel(Arc::new(Status::default()));
-        let (task_traffic, traffic) = watch::channel(Traffic::default());
-        let channels = Channels { orders: task_orders, requests, status: task_status, traffic: task_traffic };
+        let traffic = Arc::new(TrafficMeter::default());
+        let channels =
+            Channels { orders: task_orders, requests, status: task_status, traffic: Arc::clone(&traffic) };
         let mut task =
             Box::new(Task::new(id, namespace.clone(), self.shared.clone(), machine, link, channels));
         let task = self.tasks.spawn_local(async move { task.run().await }).id();

@@ -76,14 +76,14 @@ impl Task {
         match sent {
             Ok(()) => {
                 tracing::trace!(?via, ?source, %to, octets = payload.len(), "sent");
-                self.channels.traffic.send_modify(|traffic| traffic.sent += 1);
+                self.channels.traffic.lock().sent += 1;
             }
             Err(error) => self.refuse(Refused::SendError, Some(&error)),
         }
     }
 
     fn refuse(&mut self, reason: Refused, error: Option<&io::Error>) {
-        self.channels.traffic.send_modify(|traffic| traffic.refused.count(reason));
+        self.channels.traffic.lock().refused.count(reason);
         if let Some(suppressed) = self.refusals.admit(reason, now()) {
             tracing::debug!(%reason, suppressed, error = error.map(tracing::field::display), "{}", reason.why());
         }

@@ -8,7 +8,8 @@ use super::super::registry::Registry;
 use super::super::stage::Dhcp6Stage1;
 use super::super::statistics::Statistics1;
 use super::world::{NETNS, named};
-use crate::control::{LinkHandle, LinkId, ServiceStatus, Traffic};
+use crate::control::{LinkHandle, LinkId, ServiceStatus};
+use crate::mailbox::mailbox;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -46,10 +47,9 @@ fn introspection_is_the_committed_one() {
     let manager = Manager1 { registry: Arc::clone(&registry), requests: mpsc::channel(1).0, service };
     compare(&manager);
     let (_, status) = watch::channel(Arc::new(named("wan0")));
-    let (_, traffic) = watch::channel(Traffic::default());
+    let traffic = Arc::default();
     let id = LinkId { netns: NETNS, index: 7 };
-    let link =
-        registry.add(LinkHandle { id, namespace: None, commands: mpsc::channel(1).0, status, traffic });
+    let link = registry.add(LinkHandle { id, namespace: None, commands: mailbox(1).0, status, traffic });
     compare(&Link1(Arc::clone(&link)));
     compare(&Dhcp6Stage1(Arc::clone(&link)));
     compare(&Client1(Arc::clone(&link)));

@@ -20,6 +20,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use zbus::fdo::{DBusProxy, ObjectManagerProxy, PropertiesProxy};
@@ -301,7 +302,7 @@ async fn a_change_is_one_signal_with_what_changed_and_then_the_state() {
 
     // The same again changes nothing, and counters are not signalled: the next signal is the next real change's.
     wan0.publish(|_| {});
-    wan0.traffic.send_modify(|traffic| traffic.refused.count(Refused::XidMismatch));
+    wan0.traffic.lock().refused.count(Refused::XidMismatch);
     wan0.publish(|status| status.facts.mtu = 1400);
     assert_eq!(changed(&next(&mut signals).await), (LINK1.into(), set(&["Mtu"])));
     let counters = get(&client, link_path(NETNS, 7).as_str(), STATISTICS1, "Counters").await;
@@ -366,7 +367,7 @@ async fn requests_reach_the_link_and_refusals_come_back_by_name() {
     let answers = async {
         let mut seen = Vec::new();
         for answer in [Ok(()), Ok(()), Ok(()), Ok(()), Err(Rejected::NoLease), Err(Rejected::NotEnabled)] {
-            let request = soon(wan0.commands.recv()).await.unwrap();
+            let request = soon(wan0.commands.recv()).await;
             seen.push(request.command);
             request.reply.send(answer).unwrap();
         }
@@ -477,9 +478,9 @@ async fn a_link_is_found_by_name_and_namespace() {
     let mut others = Vec::new();
     for (index, namespace, name) in [(8, "a", "wan0"), (9, "a", "lan0"), (10, "b", "lan0"), (11, "b", "only")]
     {
-        let (commands, commands_end) = tokio::sync::mpsc::channel(1);
+        let (commands, commands_end) = crate::mailbox::mailbox(1);
         let (status, status_end) = tokio::sync::watch::channel(std::sync::Arc::new(named(name)));
-        let (_, traffic) = tokio::sync::watch::channel(Default::default());
+        let traffic = Arc::default();
         let id = crate::control::LinkId { netns: NETNS, index };
         let namespace = Some(namespace.to_owned());
         let handle = crate::control::LinkHandle { id, namespace, commands, status: status_end, traffic };
@@ -613,5 +614,5 @@ async fn others_than_root_may_read_and_nothing_else_sup_10() {
         let (done, said) = as_nobody(arguments).await;
         assert!(!done && said.contains("only root may do this"), "{arguments:?}: {said}");
     }
-    assert!(wan0.commands.try_recv().is_err());
+    assert!(wan0.commands.try_recv().is_none());
 }

@@ -1,11 +1,12 @@
 //! What many links cost.
 
 use super::world::{Bus, NETNS, Service, named, ready, soon};
-use crate::control::{LinkHandle, LinkId, Notice, Traffic};
+use crate::control::{LinkHandle, LinkId, Notice, TrafficMeter};
+use crate::mailbox::mailbox;
 use dhcp4o6_dbus::{BUS_NAME, ROOT};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use zbus::fdo::ObjectManagerProxy;
 
 const LINKS: u32 = 1000;
@@ -43,12 +44,12 @@ async fn alone() {
     // What links cost without a bus is not the bus's.
     let (mut handles, mut ends) = (Vec::new(), Vec::new());
     for index in 1..=LINKS {
-        let (commands, commands_end) = mpsc::channel(1);
+        let (commands, commands_end) = mailbox(1);
         let (status, status_end) = watch::channel(Arc::new(named(&format!("wan{index}"))));
-        let (traffic, traffic_end) = watch::channel(Traffic::default());
+        let traffic = Arc::new(TrafficMeter::default());
         let id = LinkId { netns: NETNS, index };
-        handles.push(LinkHandle { id, namespace: None, commands, status: status_end, traffic: traffic_end });
-        ends.push((commands_end, status, traffic));
+        handles.push(LinkHandle { id, namespace: None, commands, status: status_end, traffic });
+        ends.push((commands_end, status));
     }
     let (before, began) = (private_dirty(), Instant::now());
     for handle in handles {

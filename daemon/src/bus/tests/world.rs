@@ -2,8 +2,9 @@
 
 use super::super::{BusAddress, serve};
 use crate::control::{
-    LinkHandle, LinkId, LinkRequest, LogHandle, Notice, ServiceRequest, ServiceStatus, Traffic,
+    LinkHandle, LinkId, LinkRequest, LogHandle, Notice, ServiceRequest, ServiceStatus, TrafficMeter,
 };
+use crate::mailbox::{self, mailbox};
 use dhcp4o6_dbus::{Link1Proxy, Manager1Proxy, link_path};
 use dhcp4o6_protocol::status::Status;
 use std::future::Future;
@@ -120,15 +121,15 @@ impl Service {
     /// Adds a link, with room for one request.
     pub(super) fn add(&self, index: u32, status: Status) -> Link {
         let id = LinkId { netns: NETNS, index };
-        let (commands_end, commands) = mpsc::channel(1);
+        let (commands_end, commands) = mailbox(1);
         let (status, status_end) = watch::channel(Arc::new(status));
-        let (traffic, traffic_end) = watch::channel(Traffic::default());
+        let traffic = Arc::new(TrafficMeter::default());
         let handle = LinkHandle {
             id,
             namespace: None,
             commands: commands_end,
             status: status_end,
-            traffic: traffic_end,
+            traffic: Arc::clone(&traffic),
         };
         self.notices.send(Notice::Added(handle)).unwrap();
         Link { id, commands, status, traffic }
@@ -138,9 +139,9 @@ impl Service {
 /// A link task's ends of the channels.
 pub(super) struct Link {
     pub(super) id: LinkId,
-    pub(super) commands: mpsc::Receiver<LinkRequest>,
+    pub(super) commands: mailbox::Receiver<LinkRequest>,
     pub(super) status: watch::Sender<Arc<Status>>,
-    pub(super) traffic: watch::Sender<Traffic>,
+    pub(super) traffic: Arc<TrafficMeter>,
 }
 
 impl Link {
