@@ -6,10 +6,11 @@
 //!
 //! Below them: `socket` moves datagrams, [`message`] has the values, [`decode`] makes them of netlink-packet-route's
 //! types, `request` builds requests with rtnetlink's, [`picture`] is what the monitor knows, [`plan`] is what a lease
-//! wants.
+//! wants, [`few`] its small sets.
 
 pub mod apply;
 pub mod decode;
+pub mod few;
 pub mod message;
 pub mod monitor;
 pub mod netns;

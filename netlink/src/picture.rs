@@ -3,6 +3,7 @@
 //! Only what somebody asks for is kept, so an event that changes nothing of it (a counter, a lifetime) is no change.
 
 use crate::PROTOCOL;
+use crate::few::Few;
 use crate::message::{
     Address, Event, IF_RA_MANAGED, IF_RA_OTHERCONF, IF_RA_RCVD, IFAPROT_KERNEL_LL, IFAPROT_KERNEL_RA,
     KernelLink, RTPROT_RA, Route4, Route6,
@@ -52,16 +53,16 @@ pub struct Watched {
     /// IPv4 addresses.
     pub addresses4: Vec<Address>,
     /// Our IPv4 routes.
-    pub routes4: BTreeSet<Route4>,
+    pub routes4: Few<Route4>,
     /// `IF_RA_*`.
     flags6: u32,
     /// Something came that only a router advertisement brings. The kernel's own flag for it is set only after a
     /// solicitation of ours.
     advertised: bool,
     /// Prefixes that routers advertise.
-    prefixes: BTreeSet<(Ipv6Addr, u8)>,
+    prefixes: Few<(Ipv6Addr, u8)>,
     /// Prefixes the kernel has a route for: an advertised one is forgotten when neither route nor address is left.
-    onlink6: BTreeSet<(Ipv6Addr, u8)>,
+    onlink6: Few<(Ipv6Addr, u8)>,
 }
 
 impl Watched {
