@@ -41,7 +41,7 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 #[derive(Clone, PartialEq, Debug)]
 pub struct Orders {
     /// The kernel's view.
-    pub facts: Rc<LinkFacts>,
+    pub facts: Arc<LinkFacts>,
     /// Where its record is kept.
     pub key: LinkKey,
     /// Its settings.
@@ -281,7 +281,7 @@ impl Task {
         match self.orders.ending {
             Some(Ending::Shutdown) | None => {}
             Some(Ending::Gone | Ending::Unmanaged) => {
-                self.feed(Input::Link(&LinkFacts::default())).await;
+                self.feed(Input::Link(&Arc::default())).await;
                 self.install.leave().await;
             }
         }

@@ -102,7 +102,7 @@ fn skipped(evidence: impl Into<String>) -> Finding {
 }
 
 fn link(status: &Status, _: Instant) -> Finding {
-    let LinkFacts { index, name, mtu, hardware, .. } = &status.facts;
+    let LinkFacts { index, name, mtu, hardware, .. } = &*status.facts;
     if *index == 0 {
         return failed("The interface does not exist. Make it, or correct the match in the configuration.");
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub enum Input<'a> {
     /// The kernel's view of the link, whole: at start, and after every change.
-    Link(&'a LinkFacts),
+    Link(&'a Arc<LinkFacts>),
     /// A datagram arrived.
     Datagram(Datagram<'a>),
     /// [`Machine::deadline`] was reached.

@@ -6,6 +6,7 @@ use crate::lease::{Ipv4Config, Lease4, Lease6};
 use crate::permit::Permit;
 use crate::time::Instant;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 /// The link in one word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,7 +68,7 @@ pub struct Status {
     /// Since when.
     pub since: Instant,
     /// The kernel's view.
-    pub facts: LinkFacts,
+    pub facts: Arc<LinkFacts>,
     /// The operator stopped it.
     pub stopped: bool,
     /// The DHCPv6 stage.

@@ -253,7 +253,7 @@ impl Supervisor {
             let same = *orders.settings == wanted.config.settings;
             let seen = *orders.facts == wanted.facts;
             let told = Orders {
-                facts: if seen { orders.facts.clone() } else { Rc::new(wanted.facts) },
+                facts: if seen { orders.facts.clone() } else { Arc::new(wanted.facts) },
                 key: wanted.key,
                 settings: if same {
                     orders.settings.clone()
@@ -293,7 +293,7 @@ impl Supervisor {
         let machine = Link::new(config.settings.clone(), duid, record, seed);
         let resumed = self.resumed;
         let orders =
-            Orders { facts: Rc::new(facts), key, settings, target, routes_missing, resumed, ending: None };
+            Orders { facts: Arc::new(facts), key, settings, target, routes_missing, resumed, ending: None };
         let (orders, task_orders) = watch::channel(orders);
         let (commands, requests) = mailbox(COMMANDS);
         let (task_status, status) = watch::channel(Arc::new(Status::default()));

@@ -4,6 +4,7 @@ use crate::ids::{Duid, HardwareAddress};
 use crate::lease::Ipv4Config;
 use crate::permit::Permit;
 use crate::time::Lifetime;
+use std::sync::Arc;
 
 const NOW: Instant = Instant::from_secs(100_000);
 
@@ -26,11 +27,15 @@ fn exchange(message: &'static str, transmissions: u32, started_at: Instant) -> O
     Some(ExchangeStatus { message, transmissions, started_at, next_at: Some(NOW + Duration::from_secs(4)) })
 }
 
+fn facts(status: &mut Status) -> &mut LinkFacts {
+    Arc::make_mut(&mut status.facts)
+}
+
 /// A link on which everything holds.
 fn bound() -> Status {
     let mut status =
         Status { state: LinkState::Bound, reason: "bound", since: ago(100), ..Status::default() };
-    status.facts = LinkFacts {
+    *facts(&mut status) = LinkFacts {
         index: 7,
         name: "wan0".to_owned(),
         up: true,
@@ -154,8 +159,9 @@ fn a_stopped_link_says_how_to_start_it() {
 #[test]
 fn an_interface_that_is_down_says_how_to_bring_it_up() {
     let mut status = without_lease();
-    (status.facts.up, status.facts.carrier) = (false, false);
-    status.facts.addresses.clear();
+    let facts = facts(&mut status);
+    (facts.up, facts.carrier) = (false, false);
+    facts.addresses.clear();
     let steps = explain(&status, NOW);
     assert_eq!(
         steps[2].evidence,
@@ -167,7 +173,7 @@ fn an_interface_that_is_down_says_how_to_bring_it_up() {
 #[test]
 fn no_carrier_is_named() {
     let mut status = without_lease();
-    status.facts.carrier = false;
+    facts(&mut status).carrier = false;
     let steps = explain(&status, NOW);
     assert_eq!((steps[3].name, steps[3].verdict), ("carrier", Verdict::Failed));
     assert!(steps[3].evidence.contains("cable"));
@@ -175,7 +181,7 @@ fn no_carrier_is_named() {
 
 fn before_dhcp6() -> Status {
     let mut status = without_lease();
-    status.facts.target = None;
+    facts(&mut status).target = None;
     status.dhcp6 = crate::status::Dhcp6Status { state: "waiting", mode: "auto", ..Default::default() };
     status.permit = None;
     status.permit_state = "none";
@@ -186,19 +192,19 @@ fn before_dhcp6() -> Status {
 #[test]
 fn duplicate_address_detection_is_waited_for_until_it_fails() {
     let mut status = before_dhcp6();
-    status.facts.ra = None;
-    status.facts.addresses[0].tentative = true;
+    facts(&mut status).ra = None;
+    facts(&mut status).addresses[0].tentative = true;
     assert_stops(&status, "link-local", Verdict::Waiting, "still runs");
-    status.facts.addresses[0].duplicate = true;
+    facts(&mut status).addresses[0].duplicate = true;
     assert_stops(&status, "link-local", Verdict::Failed, "Another host on the link has fe80::1");
-    status.facts.addresses.clear();
+    facts(&mut status).addresses.clear();
     assert_stops(&status, "link-local", Verdict::Failed, "disable_ipv6");
 }
 
 #[test]
 fn a_router_advertisement_is_waited_for_only_while_the_mode_is_open() {
     let mut status = before_dhcp6();
-    status.facts.ra = None;
+    facts(&mut status).ra = None;
     assert_stops(&status, "router-advertisement", Verdict::Waiting, "After 10 seconds");
     status.dhcp6.mode = "stateful";
     status.dhcp6.exchange = exchange("Solicit", 1, ago(1));
@@ -254,7 +260,7 @@ fn every_way_to_have_no_permit_is_told_apart() {
     let mut status = without_lease();
     status.permit = None;
     status.client4.waiting_for = Some("permit");
-    status.facts.target = None;
+    facts(&mut status).target = None;
     for (state, verdict, evidence) in [
         ("none", Verdict::Failed, "does not enable"),
         ("", Verdict::Failed, "does not enable"),
@@ -285,7 +291,7 @@ fn a_permit_without_servers_goes_to_all_of_them() {
 #[test]
 fn a_missing_target_is_named() {
     let mut status = without_lease();
-    status.facts.target = None;
+    facts(&mut status).target = None;
     status.client4.waiting_for = Some("target");
     assert_stops(&status, "target", Verdict::Failed, "correct `target`");
 }

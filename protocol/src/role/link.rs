@@ -33,7 +33,7 @@ pub struct Link {
     duid: Duid,
     rng: Rng,
     bucket: Bucket,
-    facts: LinkFacts,
+    facts: Arc<LinkFacts>,
     /// What is on disk, or about to be.
     record: LinkRecord,
     /// The operator stopped the link.
@@ -55,7 +55,7 @@ impl Link {
             duid,
             rng: Rng::seeded(seed),
             bucket: Bucket::full(Instant::BOOT),
-            facts: LinkFacts::default(),
+            facts: Arc::default(),
             record,
             stopped: false,
             ended: false,
@@ -101,9 +101,9 @@ impl Link {
         self.with(now, out, Running::begin);
     }
 
-    fn on_link(&mut self, now: Instant, facts: &LinkFacts, out: &mut Effects) {
+    fn on_link(&mut self, now: Instant, facts: &Arc<LinkFacts>, out: &mut Effects) {
         let replaced = self.facts.index != 0 && facts.index != self.facts.index;
-        let before = std::mem::replace(&mut self.facts, facts.clone());
+        let before = std::mem::replace(&mut self.facts, Arc::clone(facts));
         if replaced {
             self.with(now, out, Running::vanish);
             self.running = None;

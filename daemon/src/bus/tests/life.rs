@@ -177,7 +177,8 @@ async fn clients_read_every_value_as_the_type_of_the_contract() {
             Some(Permit { profile: WireProfile::Draft01, servers: Vec::new(), since: Instant::BOOT });
         status.permit_state = "valid";
         status.last_error = Some(Noted { at: Instant::BOOT, name: "bad", text: "it is".to_owned() });
-        status.facts.ra = Some(RouterAdvertisement { managed: true, other: false, prefixes: Vec::new() });
+        Arc::make_mut(&mut status.facts).ra =
+            Some(RouterAdvertisement { managed: true, other: false, prefixes: Vec::new() });
         let valid_until = None;
         status.dhcp6.lease = Some(Lease6 {
             server: Duid::new([0, 3, 1]).unwrap(),
@@ -303,7 +304,7 @@ async fn a_change_is_one_signal_with_what_changed_and_then_the_state() {
     // The same again changes nothing, and counters are not signalled: the next signal is the next real change's.
     wan0.publish(|_| {});
     wan0.traffic.lock().refused.count(Refused::XidMismatch);
-    wan0.publish(|status| status.facts.mtu = 1400);
+    wan0.publish(|status| Arc::make_mut(&mut status.facts).mtu = 1400);
     assert_eq!(changed(&next(&mut signals).await), (LINK1.into(), set(&["Mtu"])));
     let counters = get(&client, link_path(NETNS, 7).as_str(), STATISTICS1, "Counters").await;
     assert_eq!((&counters["xid-mismatch"], &counters["no-permit"]), (&1.into(), &0.into()));

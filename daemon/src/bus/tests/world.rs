@@ -153,8 +153,9 @@ impl Link {
 /// A status of a link of that name.
 pub(super) fn named(name: &str) -> Status {
     let mut status = Status::default();
-    status.facts.name = name.to_owned();
-    status.facts.index = 7;
+    let facts = Arc::make_mut(&mut status.facts);
+    facts.name = name.to_owned();
+    facts.index = 7;
     status
 }
 

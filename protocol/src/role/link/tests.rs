@@ -15,6 +15,7 @@ use crate::status::LinkState;
 use crate::wire::v6_option::OptionCode;
 use crate::wire::{Writer, v4, v6};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::sync::Arc;
 use std::time::Duration;
 
 const SERVER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x53);
@@ -111,7 +112,7 @@ impl Rig {
     }
 
     fn see(&mut self) -> Vec<Effect> {
-        let facts = self.facts.clone();
+        let facts = Arc::new(self.facts.clone());
         self.input(Input::Link(&facts))
     }
 
@@ -401,7 +402,7 @@ fn a_native_client_on_the_link_keeps_4o6_from_starting_until_it_is_gone_sup_11()
 #[test]
 fn a_port_in_use_is_a_named_failure_and_tried_again() {
     let mut rig = Rig::new(settings());
-    let facts = rig.facts.clone();
+    let facts = Arc::new(rig.facts.clone());
     let mut effects = Vec::new();
     rig.link.handle(rig.now, Input::Link(&facts), &mut effects);
     rig.link.handle(rig.now, Input::Opened(Endpoint::Client6, Err(OpenError::InUse)), &mut effects);

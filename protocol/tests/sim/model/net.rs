@@ -17,6 +17,7 @@ use dhcp4o6_protocol::status::{LinkState, Status};
 use dhcp4o6_protocol::time::{Instant, earliest};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How datagrams fare.
@@ -237,7 +238,7 @@ impl Net {
             return;
         }
         if let Some(facts) = self.kernel.news() {
-            self.input(Input::Link(&facts));
+            self.input(Input::Link(&Arc::new(facts)));
         }
     }
 

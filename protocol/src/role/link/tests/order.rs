@@ -283,7 +283,7 @@ fn a_renewal_goes_from_bound_to_renewing_to_bound_and_nowhere_else() {
 #[test]
 fn trying_a_taken_port_again_publishes_nothing_new() {
     let mut rig = Rig::new(settings());
-    let facts = rig.facts.clone();
+    let facts = std::sync::Arc::new(rig.facts.clone());
     let mut effects = Vec::new();
     rig.link.handle(rig.now, Input::Link(&facts), &mut effects);
     rig.link.handle(rig.now, Input::Opened(Endpoint::Client6, Err(OpenError::InUse)), &mut effects);
