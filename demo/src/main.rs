@@ -41,8 +41,6 @@ fn main() -> ExitCode {
 fn run(screen: &mut Screen) -> Result<(), String> {
     screen.heading("The stage");
     let lab = Lab::like_a_host();
-    // Until the demonstration begins the customer's link is down, as if the cable were out.
-    lab.customer.ip("link set c0 down");
     screen.fact("provider and customer, a network namespace each, joined by a veth link without IPv4");
     let kea = Kea::start(&lab, KeaSettings::default());
     let router = Router::start(&lab, true, true);

@@ -1,17 +1,15 @@
 //! What crosses the links of a namespace, frame by frame.
 
+use crate::follow::Follow;
 use crate::lab::Namespace;
 use dhcp4o6_protocol::wire::{v4, v6, v6_option::OptionCode};
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt, socket, sockopt,
 };
-use nix::sys::time::{TimeVal, TimeValLike};
 use std::fmt;
+use std::io::IoSliceMut;
 use std::net::Ipv6Addr;
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// linux/if_packet.h: the frame was sent by this side.
@@ -116,15 +114,7 @@ impl fmt::Debug for Dhcp {
 
 /// Records everything that crosses the links of a namespace until it is dropped.
 pub struct Capture {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    frames: Mutex<Vec<Frame>>,
-    arrived: Condvar,
-    stop: AtomicBool,
+    frames: Follow<Frame>,
 }
 
 impl Capture {
@@ -138,31 +128,13 @@ impl Capture {
             socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)
                 .expect("a packet socket")
         });
-        // Only so that the thread looks at `stop` now and then.
-        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(50)).expect("a timeout");
         setsockopt(&socket, sockopt::RcvBuf, &(4 << 20)).expect("a buffer");
-        let shared = Arc::new(Shared::default());
-        let sink = shared.clone();
-        let thread = std::thread::spawn(move || {
-            let mut buffer = vec![0; 65536];
-            while !sink.stop.load(Ordering::Relaxed) {
-                let Ok((length, from)) = recvfrom::<LinkAddr>(socket.as_raw_fd(), &mut buffer) else {
-                    continue;
-                };
-                let (interface, kind) = from.map_or((0, 0), |from| (from.ifindex(), from.pkttype()));
-                let outgoing = kind == PACKET_OUTGOING;
-                let frame =
-                    Frame { at: Instant::now(), interface, outgoing, octets: buffer[..length].to_vec() };
-                sink.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
-                sink.arrived.notify_all();
-            }
-        });
-        Self { shared, thread: Some(thread) }
+        Self { frames: Follow::start(socket, take) }
     }
 
     /// Everything so far.
     pub fn frames(&self) -> Vec<Frame> {
-        self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.frames.list().clone()
     }
 
     /// Every DHCPv6 datagram so far.
@@ -177,7 +149,7 @@ impl Capture {
 
     /// Number of frames so far; a mark for [`Capture::wait_after`].
     pub fn mark(&self) -> usize {
-        self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.frames.list().len()
     }
 
     /// The first DHCPv6 datagram that `wanted` takes, waiting for it if it has not come yet.
@@ -201,20 +173,16 @@ impl Capture {
     ) -> Dhcp {
         let end = Instant::now() + limit;
         let mut looked_at = mark;
-        let mut frames = self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(found) =
-                frames.iter().skip(looked_at).filter_map(Frame::dhcp).find(|dhcp| wanted(dhcp))
-            {
+            let left = end.saturating_duration_since(Instant::now());
+            let frames = self.frames.wait_after(looked_at, left);
+            let new = frames.get(looked_at..).unwrap_or_default();
+            if let Some(found) = new.iter().filter_map(Frame::dhcp).find(|dhcp| wanted(dhcp)) {
                 return found;
             }
             looked_at = looked_at.max(frames.len());
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                drop(frames);
-                panic!("not on the wire within {limit:?}: {what}; seen: {:#?}", self.dhcp());
-            }
-            frames = self.shared.arrived.wait_timeout(frames, left).unwrap_or_else(PoisonError::into_inner).0;
+            drop(frames);
+            assert!(!left.is_zero(), "not on the wire within {limit:?}: {what}; seen: {:#?}", self.dhcp());
         }
     }
 
@@ -228,18 +196,24 @@ impl Capture {
 
     /// Waits until there is a frame after `mark`, for at most `limit`.
     pub fn wait_any_after(&self, mark: usize, limit: Duration) {
-        let frames = self.shared.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.shared.arrived.wait_timeout_while(frames, limit, |frames| frames.len() <= mark);
-        drop(waited);
+        drop(self.frames.wait_after(mark, limit));
     }
+}
+
+/// Reads one frame.
+fn take(socket: &OwnedFd, flags: MsgFlags, frames: &mut Vec<Frame>) -> bool {
+    let mut buffer = [0; 65536];
+    let mut room = [IoSliceMut::new(&mut buffer)];
+    let Ok(message) = recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut room, None, flags) else { return false };
+    let (length, from) = (message.bytes, message.address);
+    let (interface, kind) = from.map_or((0, 0), |from| (from.ifindex(), from.pkttype()));
+    let octets = buffer.get(..length).unwrap_or_default().to_vec();
+    frames.push(Frame { at: Instant::now(), interface, outgoing: kind == PACKET_OUTGOING, octets });
+    true
 }
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
         if std::thread::panicking() {
             eprintln!("---- DHCP on the wire");
             let dhcp = self.dhcp();

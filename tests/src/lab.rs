@@ -38,7 +38,8 @@ impl Lab {
         lab
     }
 
-    /// As [`Lab::new`], with duplicate address detection and router advertisements as hosts have them.
+    /// As [`Lab::new`], with duplicate address detection and router advertisements as hosts have them. The customer's
+    /// link is still down; the provider's is a bridge, which works already.
     ///
     /// # Panics
     /// When namespaces cannot be made here.
@@ -47,7 +48,10 @@ impl Lab {
         for setting in ["accept_dad", "accept_ra"] {
             lab.customer.set(&format!("net/ipv6/conf/default/{setting}"), "1");
         }
-        lab.join((&lab.provider, "s0"), (&lab.customer, "c0"));
+        lab.bridge("s0");
+        lab.join((&lab.provider, "p0"), (&lab.customer, "c0"));
+        lab.customer.ip("link set c0 down");
+        lab.provider.ip("link set p0 master s0");
         lab.number_provider("s0");
         lab
     }
@@ -100,6 +104,17 @@ impl Lab {
         ));
         one.ip(&format!("link set {one_name} up"));
         other.ip(&format!("link set {other_name} up"));
+    }
+
+    /// A bridge at the provider. It has a carrier, and with it the address that servers bind, before any other port has.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn bridge(&self, name: &str) {
+        self.provider.ip(&format!("link add {name} type bridge"));
+        self.provider.ip(&format!("link set {name} up"));
+        self.join((&self.provider, "k0"), (&self.provider, "k1"));
+        self.provider.ip(&format!("link set k0 master {name}"));
     }
 
     /// The addresses of a provider's interface.

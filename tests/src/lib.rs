@@ -10,6 +10,7 @@
 mod bus;
 mod capture;
 mod daemon;
+mod follow;
 mod kea;
 mod lab;
 mod process;

@@ -10,7 +10,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// Advertises on `s0` with the M and O flags as given and no prefix: addresses come by DHCPv6 or not at all.
+    /// Answers solicitations on `s0`, which must have a carrier, at once and by unicast, with the M and O flags as given and no prefix: addresses come by DHCPv6 or not at all.
     ///
     /// # Panics
     /// When it does not start.
@@ -18,8 +18,8 @@ impl Router {
         let word = |on| if on { "on" } else { "off" };
         let file = lab.dir().join("radvd.conf");
         let text = format!(
-            "interface s0 {{ AdvSendAdvert on; AdvManagedFlag {}; AdvOtherConfigFlag {}; MinRtrAdvInterval 3; \
-             MaxRtrAdvInterval 4; }};\n",
+            "interface s0 {{ AdvSendAdvert on; AdvManagedFlag {}; AdvOtherConfigFlag {}; \
+             UnicastOnly on; }};\n",
             word(managed),
             word(other)
         );

@@ -1,16 +1,12 @@
 //! What the kernel does in a namespace, as it does it.
 
+use crate::follow::Follow;
 use crate::lab::Namespace;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
-use nix::sys::time::{TimeVal, TimeValLike};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 // linux/rtnetlink.h
@@ -52,15 +48,7 @@ pub enum Change {
 
 /// Follows links, addresses and IPv4 routes of a namespace from the moment it is opened until it is dropped.
 pub struct Watch {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    changes: Mutex<Vec<(Instant, Change)>>,
-    arrived: Condvar,
-    stop: AtomicBool,
+    changes: Follow<(Instant, Change)>,
 }
 
 impl Watch {
@@ -77,27 +65,7 @@ impl Watch {
             bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups)).expect("netlink groups");
             socket
         });
-        // Only so that the thread looks at `stop` now and then.
-        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(50)).expect("a timeout");
-        let shared = Arc::new(Shared::default());
-        let sink = shared.clone();
-        let thread = std::thread::spawn(move || {
-            let mut buffer = vec![0; 65536];
-            while !sink.stop.load(Ordering::Relaxed) {
-                let Ok(length) = recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) else { continue };
-                let mut rest = &buffer[..length];
-                let mut changes = sink.changes.lock().unwrap_or_else(PoisonError::into_inner);
-                while let Some((message, tail)) =
-                    split(rest, u32_at(rest, 0).map_or(0, |length| length as usize))
-                {
-                    changes.push((Instant::now(), change(message)));
-                    rest = tail;
-                }
-                drop(changes);
-                sink.arrived.notify_all();
-            }
-        });
-        Self { shared, thread: Some(thread) }
+        Self { changes: Follow::start(socket, take) }
     }
 
     /// Waits until `holds`, looking again after every change of the kernel's state.
@@ -107,45 +75,39 @@ impl Watch {
     pub fn until(&self, what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + limit;
         loop {
-            let looked_at = self.lock().len();
+            let looked_at = self.changes.list().len();
             if holds() {
                 return;
             }
             let left = end.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "not within {limit:?}: {what}; the kernel did {:#?}", self.changes());
-            self.wait_after(looked_at, left);
+            drop(self.changes.wait_after(looked_at, left));
         }
     }
 
     /// Waits for the next change, for at most `limit`.
     pub fn wait(&self, limit: Duration) {
-        // Not in one expression: the lock would still be held while waiting.
-        let mark = self.lock().len();
-        self.wait_after(mark, limit);
-    }
-
-    fn wait_after(&self, mark: usize, limit: Duration) {
-        let changes = self.lock();
-        drop(self.shared.arrived.wait_timeout_while(changes, limit, |changes| changes.len() <= mark));
+        // Not in one expression: the list would still be locked while waiting.
+        let mark = self.changes.list().len();
+        drop(self.changes.wait_after(mark, limit));
     }
 
     /// Everything the kernel did since the watch was opened, and when.
     pub fn changes(&self) -> Vec<(Instant, Change)> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(Instant, Change)>> {
-        self.shared.changes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.changes.list().clone()
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+/// Reads the messages of one datagram.
+fn take(socket: &OwnedFd, flags: MsgFlags, changes: &mut Vec<(Instant, Change)>) -> bool {
+    let mut buffer = [0; 65536];
+    let Ok(length) = recv(socket.as_raw_fd(), &mut buffer, flags) else { return false };
+    let mut rest = buffer.get(..length).unwrap_or_default();
+    while let Some((message, tail)) = split(rest, u32_at(rest, 0).map_or(0, |length| length as usize)) {
+        changes.push((Instant::now(), change(message)));
+        rest = tail;
     }
+    true
 }
 
 /// One message with its header (`nlmsghdr`) as a change.

@@ -155,11 +155,7 @@ fn a_hundred_links_in_ten_namespaces_are_all_bound_within_20_seconds() {
     const NAMESPACES: usize = 10;
     const LINKS: usize = 10;
     let lab = Lab::apart();
-    lab.provider.ip("link add br0 type bridge");
-    lab.provider.ip("link set br0 up");
-    // A bridge has a carrier, and with it the address that Kea binds, while one of its ports has.
-    lab.join((&lab.provider, "k0"), (&lab.provider, "k1"));
-    lab.provider.ip("link set k0 master br0");
+    lab.bridge("br0");
     lab.number_provider("br0");
     let mut config = String::from("[defaults]\ndhcp6 = \"stateful\"\naccept.routes = false\n");
     let namespaces: Vec<Namespace> = (0..NAMESPACES)

@@ -1,7 +1,7 @@
 //! From link-up to IPv4, in every way the provider may have set it up.
 
 use super::{STATEFUL, STATELESS};
-use dhcp4o6_protocol::wire::v4::MessageType as V4;
+use dhcp4o6_protocol::wire::v4::{MessageType as V4, code};
 use dhcp4o6_protocol::wire::v6::MessageType as V6;
 use dhcp4o6_protocol::wire::v6_option::OptionCode;
 use dhcp4o6_tests::{Bus, Capture, Daemon, Dhcp, Kea, KeaSettings, Lab, Router, SOON, Scene, Watch};
@@ -142,6 +142,7 @@ fn as_advertised(managed: bool, other: bool) -> Scene {
     let lab = Lab::like_a_host();
     let router = Router::start(&lab, managed, other);
     let mut scene = Scene::start_in(lab, KeaSettings::default(), "[[link]]\nmatch = \"c0\"\n");
+    scene.lab.customer.ip("link set c0 up");
     scene.wait_bound();
     drop(router);
     scene
@@ -167,7 +168,6 @@ fn the_smallest_configuration_goes_stateless_where_routers_say_other() {
 #[ignore = "needs namespaces and Kea"]
 fn nothing_is_sent_before_duplicate_address_detection_is_over_sup_03() {
     let lab = Lab::like_a_host();
-    lab.customer.ip("link set c0 down");
     let scene = Scene::start_in(lab, KeaSettings::default(), STATEFUL);
     scene.lab.customer.ip("link set c0 up");
     let first = scene.wire.wait("a Solicit", SOON, |dhcp| dhcp.outgoing);
@@ -228,8 +228,7 @@ fn the_address_can_go_to_another_interface_in_another_namespace() {
 /// Two servers in namespaces of their own and the customer, on one bridge.
 fn two_servers() -> (Lab, [dhcp4o6_tests::Namespace; 2]) {
     let lab = Lab::apart();
-    lab.provider.ip("link add br0 type bridge");
-    lab.provider.ip("link set br0 up");
+    lab.bridge("br0");
     lab.join((&lab.provider, "p0"), (&lab.customer, "c0"));
     lab.provider.ip("link set p0 master br0");
     let servers = [1, 2].map(|number| {
@@ -267,8 +266,13 @@ fn of_two_servers_one_gives_the_lease_and_the_other_takes_over_when_it_is_gone()
     let server = client.property("c0", "org.dhcp4o6.Dhcp6Stage1", "Server");
     assert_eq!(server, "0003000102005e000001", "the one with the higher preference");
     let of = |kind: V4| wire.dhcp().into_iter().filter(|dhcp| dhcp.carries(kind)).collect::<Vec<_>>();
-    assert_eq!(of(V4::OFFER).len(), 2, "both offer");
     assert_eq!(of(V4::ACK).len(), 1, "one is asked");
+    for server in &namespaces {
+        let address = server.ipv4("s0").first().copied();
+        let offers =
+            |dhcp: &Dhcp| dhcp.inner().is_some_and(|inner| inner.address(code::SERVER_ID) == address);
+        wire.wait("an offer of each server", SOON, |dhcp| dhcp.carries(V4::OFFER) && offers(dhcp));
+    }
 
     let pool_of = |address: &Ipv4Addr| usize::from(address.octets()[3] >= pools[1].0);
     let chosen = pool_of(&lab.customer.ipv4("c0")[0]);
