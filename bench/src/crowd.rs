@@ -2,7 +2,7 @@
 
 use crate::report::Row;
 use crate::service::Service;
-use dhcp4o6_tests::{Bus, Kea, KeaSettings, Lab, Namespace};
+use dhcp4o6_tests::{Bus, Kea, KeaSettings, Lab, Namespace, SOON};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -42,6 +42,11 @@ pub(crate) fn measure(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
     }
     let service = Service::start(&lab, &bus, &config);
     let mut client = bus.client();
+    // A link that is bound before it is shown has no change of state to tell.
+    client.until("every link is on the bus", SOON, |client| {
+        let links = client.manager("ListLinks", &()).ok()?;
+        (links[0].as_array()?.len() == all).then_some(())
+    });
     progress(&format!("{all} links go up"));
     let up = Instant::now();
     let processor = service.processor_time();

@@ -20,10 +20,7 @@ impl Service {
         command.arg("--config").arg(&file).arg("--state-dir").arg(&state);
         command.args(["--bus", &bus.address(), "--log", "warn"]);
         let process = Process::spawn(command, &lab.dir().join("dhcp4o6d.log"));
-        let mut client = bus.client();
-        client.until("the service is on the bus", dhcp4o6_tests::SOON, |client| {
-            client.objects().as_object().map(|_| ())
-        });
+        bus.client().wait_service();
         Self { process }
     }
 
