@@ -151,10 +151,11 @@ impl Drop for Lab {
 
 /// How often a new IPv6 neighbour found the kernel's table full since boot. Sending then fails with EINVAL.
 fn full_neighbour_tables() -> u64 {
-    let text = fs::read_to_string("/proc/net/stat/ndisc_cache").unwrap_or_default();
-    // A line per processor; `table_fulls` is the last column, hexadecimal.
-    let counts = text.lines().skip(1).filter_map(|line| line.split_whitespace().last());
-    counts.filter_map(|count| u64::from_str_radix(count, 16).ok()).sum()
+    let mut show = Command::new("ip");
+    show.args(["-j", "-s", "ntable", "show", "name", "ndisc_cache"]);
+    let text = show.output().map(|output| output.stdout).unwrap_or_default();
+    let tables: Value = serde_json::from_slice(&text).unwrap_or_default();
+    tables[0]["table_fulls"].as_u64().unwrap_or(0)
 }
 
 /// A locally administered address that only depends on `name`.
