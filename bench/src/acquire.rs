@@ -118,7 +118,13 @@ fn run(lab: &Lab, bus: &Bus, mode: &str) -> Run {
     let end = Instant::now() + SOON;
     let mut moments = None;
     while moments.is_none() {
-        assert!(Instant::now() < end, "no IPv4 address within {SOON:?}: {:#?}", kernel.changes());
+        assert!(
+            Instant::now() < end,
+            "no IPv4 address within {SOON:?}: the kernel did {:?}, the wire saw {:?}, the service says {}",
+            kernel.changes(),
+            tap.frames(),
+            bus.client().properties("c0")
+        );
         kernel.wait(Duration::from_millis(100));
         moments = moments_of(&kernel.changes());
     }

@@ -15,7 +15,7 @@ const RUNS: usize = 10;
 /// # Errors
 /// Why it cannot be done here.
 pub(crate) fn measure(progress: &mut dyn FnMut(&str)) -> Result<Vec<Row>, String> {
-    let place = std::env::var_os("DHCP4O6_ISC").map_or_else(|| PathBuf::from("target/isc"), PathBuf::from);
+    let place = std::env::var_os("ISC_CLIENT").map_or_else(|| PathBuf::from("target/isc"), PathBuf::from);
     let dhclient = fs::canonicalize(place.join("sbin/dhclient"))
         .map_err(|_| "the ISC client: not built; bench/build-isc does it".to_owned())?;
     let script =

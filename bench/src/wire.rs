@@ -17,6 +17,7 @@ const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
 const UDP: u8 = 17;
 
 /// One DHCPv6 message on the wire.
+#[derive(Debug)]
 pub(crate) struct Frame {
     /// Kernel's time, milliseconds.
     at: f64,

@@ -1,6 +1,6 @@
 //! Fuzzing without a fuzzer: seeds, mutated by a seeded generator, through every decoder.
 //!
-//! The same checks run for longer in `fuzz/`. `DHCP4O6_FUZZ_CORPUS` may name a folder with more seeds.
+//! The same checks run for longer in `fuzz/`. `FUZZ_CORPUS` may name a folder with more seeds.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod decoders;
@@ -150,8 +150,8 @@ fn the_longest_hostile_messages_take_no_time_gen_01() {
 
 #[test]
 fn foreign_seeds_break_no_decoder_gen_01() {
-    let Some(folder) = std::env::var_os("DHCP4O6_FUZZ_CORPUS") else {
-        println!("skipped: DHCP4O6_FUZZ_CORPUS does not name a folder with seeds");
+    let Some(folder) = std::env::var_os("FUZZ_CORPUS") else {
+        println!("skipped: FUZZ_CORPUS does not name a folder with seeds");
         return;
     };
     let seeds = seeds(Path::new(&folder));

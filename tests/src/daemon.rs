@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
-/// A program of this project: from `$DHCP4O6_BIN_DIR`, else from where this test was built.
+/// A program of this project: from `$LAB_PROGRAMS`, else from where this test was built.
 ///
 /// # Panics
 /// When it was not built.
@@ -22,7 +22,7 @@ pub fn program(name: &str) -> PathBuf {
         let target = own.ancestors().find(|directory| directory.join(name).is_file());
         target.map(Path::to_path_buf).unwrap_or_default()
     };
-    let directory = std::env::var_os("DHCP4O6_BIN_DIR").map_or_else(beside, PathBuf::from);
+    let directory = std::env::var_os("LAB_PROGRAMS").map_or_else(beside, PathBuf::from);
     let path = directory.join(name);
     assert!(path.is_file(), "{name} is not built: cargo build --workspace");
     path

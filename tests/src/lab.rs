@@ -143,7 +143,7 @@ impl Drop for Lab {
             );
         }
         // Kept after a failure when somebody wants to look.
-        if !(std::thread::panicking() && std::env::var_os("DHCP4O6_KEEP").is_some()) {
+        if !(std::thread::panicking() && std::env::var_os("LAB_KEEP").is_some()) {
             let _ = fs::remove_dir_all(&self.dir);
         }
     }
