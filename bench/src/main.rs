@@ -39,10 +39,16 @@ fn main() -> std::io::Result<()> {
         }
     }
     report.print();
-    let path = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    report.write(&path.join("bench.json"))?;
-    println!("\nwritten to {}", path.join("bench.json").display());
+    let path = output().join("bench.json");
+    report.write(&path)?;
+    println!("\nwritten to {}", path.display());
     Ok(())
+}
+
+/// Where results go.
+pub(crate) fn output() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    std::path::absolute(&target).unwrap_or(target)
 }
 
 fn machine() -> String {

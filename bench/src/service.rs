@@ -12,7 +12,8 @@ pub(crate) struct Service {
 impl Service {
     /// Starts it with an empty state directory, and waits until it owns its name on `bus`.
     pub(crate) fn start(lab: &Lab, bus: &Bus, config: &str) -> Self {
-        let state = lab.dir().join("state");
+        // On a real disk and not in the laboratory's memory: a lease is written through before it is used.
+        let state = crate::output().join("bench-state");
         let _ = fs::remove_dir_all(&state);
         let file = lab.dir().join("dhcp4o6.toml");
         fs::write(&file, config).expect("the configuration can be written");
