@@ -81,7 +81,7 @@ check:
 
 # With cargo-fuzz where it is installed; always with the mutations that need only cargo.
 fuzz:
-	@tests/needs build
+	@tests/needs build fuzz
 	@echo '==> seeds and mutations of them, through every decoder'
 	@$(CARGO) test --quiet --locked -p dhcp4o6-protocol --test mutations
 	@if command -v cargo-fuzz >/dev/null; then cd protocol && set -e; for target in $$($(CARGO) fuzz list); do \
