@@ -85,6 +85,7 @@ fn figure(value: f64, unit: &str) -> String {
     match unit {
         "" if value.fract() == 0.0 => format!("{value}"),
         "" => format!("{value:.4}"),
+        "MB" => format!("{value:.2} MB"),
         "ms" if value < 10.0 => format!("{value:.2} ms"),
         _ if value.fract() == 0.0 => format!("{value} {unit}"),
         _ => format!("{value:.1} {unit}"),

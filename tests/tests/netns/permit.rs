@@ -54,6 +54,18 @@ fn each_query_goes_to_both_of_two_servers_c46_08() {
 
 #[test]
 #[ignore = "needs namespaces and Kea"]
+fn a_server_that_cannot_be_reached_does_not_keep_the_query_from_the_next_c46_09() {
+    let nowhere = Ipv6Addr::new(0x2001, 0xdb8, 0xdead, 0, 0, 0, 0, 1);
+    let mut scene = Scene::start_in(lab_with_route(), servers(&[nowhere, FIRST]), STATEFUL);
+    scene.wait_bound();
+    let sent = queries(&scene);
+    assert!(sent.len() >= 2 && sent.iter().all(|query| query.to.0 == FIRST), "{sent:?}");
+    let counters = scene.client.property("c0", "org.dhcp4o6.Statistics1", "Counters");
+    assert_eq!(counters["send-error"], sent.len(), "each query was refused once by the kernel: {counters}");
+}
+
+#[test]
+#[ignore = "needs namespaces and Kea"]
 fn a_list_with_the_multicast_group_works_like_an_empty_one_c46_11() {
     let mut scene = Scene::start(servers(&[GROUP]), STATEFUL);
     scene.wait_bound();
