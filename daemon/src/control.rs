@@ -2,10 +2,15 @@
 //! DHCP loop never waits for the bus.
 
 use crate::mailbox;
+use dhcp4o6_protocol::binding::Holder;
 use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::machine::Command;
+use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::refused::Counters;
 use dhcp4o6_protocol::status::Status;
+use dhcp4o6_protocol::tally::Tally;
+use dhcp4o6_protocol::view::{After, Impossible, Lease, PoolUse, Question, Selection};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{oneshot, watch};
 use tracing::level_filters::LevelFilter;
@@ -91,9 +96,103 @@ impl TrafficMeter {
     }
 }
 
-/// What the supervisor and the link tasks tell the bus, in order.
+/// The bus's end of the provider's server.
+#[derive(Clone, Debug)]
+pub struct ServerHandle {
+    /// What operators ask. A full queue means `Busy`.
+    pub requests: mailbox::Sender<ServerRequest>,
+    /// The latest status; slow readers skip.
+    pub status: watch::Receiver<Arc<ProviderStatus>>,
+    /// The latest counters.
+    pub work: Arc<WorkMeter>,
+}
+
+/// The bus's end of one of the provider's relay agents.
+#[derive(Clone, Debug)]
+pub struct RelayHandle {
+    /// Its configured name: unique, and the last part of its object path after escaping.
+    pub name: String,
+    /// The latest status; slow readers skip.
+    pub status: watch::Receiver<Arc<ProviderStatus>>,
+    /// The latest counters.
+    pub work: Arc<WorkMeter>,
+}
+
+/// What a role of the provider shows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ProviderStatus {
+    /// `starting`, `running`, `degraded` or `failed`.
+    pub state: &'static str,
+    /// Why it is not running: a stable kebab-case name, empty while it is.
+    pub reason: &'static str,
+    /// Name of its namespace; empty is the service's own.
+    pub namespace: String,
+    /// Configured interfaces that are there and up.
+    pub interfaces: Vec<String>,
+    /// Configured interfaces that are not.
+    pub missing: Vec<String>,
+    /// Where leases go: `ok` or `degraded`; empty for relay agents.
+    pub storage: &'static str,
+    /// `builtin` or `external`; empty for relay agents.
+    pub engine: &'static str,
+}
+
+/// What a role of the provider did and refused.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Work {
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Datagrams received.
+    pub received: u64,
+    /// What was done, by kind.
+    pub done: Tally,
+    /// What was not done, by reason.
+    pub refused: Counters,
+}
+
+/// Where a provider's task counts and the bus reads.
+#[derive(Debug, Default)]
+pub struct WorkMeter(Mutex<Work>);
+
+impl WorkMeter {
+    /// The counters now, to read or to change.
+    pub fn lock(&self) -> MutexGuard<'_, Work> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the bus asks the server's task, which answers between two datagrams.
+#[derive(Debug)]
+pub enum ServerRequest {
+    /// Leases after this one, at most so many.
+    Leases(After, usize, oneshot::Sender<Vec<Lease>>),
+    /// How full the pools are.
+    Pools(oneshot::Sender<Vec<PoolUse>>),
+    /// Reservations that operators made.
+    Reserved(oneshot::Sender<Vec<(Ipv4Addr, Holder)>>),
+    /// What a query would get.
+    Select(Box<Question>, oneshot::Sender<Result<Selection, Impossible>>),
+    /// End the leases of an address. Answered when that is durable.
+    Revoke(IpAddr, oneshot::Sender<Result<(), Impossible>>),
+    /// Keep an address for somebody. Answered when that is durable.
+    Reserve(Ipv4Addr, Holder, oneshot::Sender<Result<(), Impossible>>),
+    /// Take that back. Answered when that is durable.
+    Unreserve(Ipv4Addr, oneshot::Sender<Result<(), Impossible>>),
+}
+
+/// What the supervisors and the tasks tell the bus, in order.
 #[derive(Debug)]
 pub enum Notice {
+    /// The provider's server began, or began anew.
+    Server(ServerHandle),
+    /// It is gone.
+    ServerGone,
+    /// A relay agent began, or began anew.
+    Relay(RelayHandle),
+    /// The relay agent of this name is gone.
+    RelayGone(String),
+    /// Something an operator of the provider should hear of.
+    Provider(provider::Notice),
     /// A configured link appeared.
     Added(LinkHandle),
     /// It is gone.

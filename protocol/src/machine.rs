@@ -1,4 +1,5 @@
-//! Everything a role can suffer is an [`Input`], everything it can do an [`Effect`].
+//! Everything a subscriber's link can suffer is an [`Input`], everything it can do an [`Effect`]. The provider's roles
+//! have theirs in [`crate::provider`]; all of them are driven alike, as a [`Machine`].
 
 use crate::facts::LinkFacts;
 use crate::lease::{Assignment6, Ipv4Config, LeaseEvent};
@@ -155,9 +156,14 @@ pub type Effects = Vec<Effect>;
 
 /// A role. The only trait in the crate: every role implements it, the daemon and the simulator drive it.
 pub trait Machine {
-    /// `now` never goes back. `Input::Deadline` too early or twice changes nothing.
-    fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Effects);
+    /// What can happen to it.
+    type Input<'a>;
+    /// What it wants done.
+    type Effect;
 
-    /// When to call with [`Input::Deadline`]; `None` is never. Later than `now` after every `handle`.
+    /// `now` never goes back. `Input::Deadline` too early or twice changes nothing.
+    fn handle(&mut self, now: Instant, input: Self::Input<'_>, out: &mut Vec<Self::Effect>);
+
+    /// When to call with `Input::Deadline`; `None` is never. Later than `now` after every `handle`.
     fn deadline(&self) -> Option<Instant>;
 }

@@ -74,6 +74,16 @@ refusals! {
     RateLimited "rate-limited" "More was to be sent than the limit allows.";
     NoSubnet "no-subnet" "No subnet serves this client.";
     PoolEmpty "pool-empty" "The pool has no free address.";
+    OtherServer "other-server" "The message is for another server.";
+    UnknownClient "unknown-client" "Nothing is known of this client, and another server may know it.";
+    NotOwner "not-owner" "The sender does not have the lease it speaks of.";
+    LeaseLimit "lease-limit" "The client, or the place it is at, has as many leases as it may have.";
+    NoStorage "no-storage" "A new lease cannot be stored, so none is given.";
+    Unsupported4 "unsupported4" "DHCPv4 messages of this type are not answered here.";
+    UnknownInterface "unknown-interface" "The reply names no interface that is served.";
+    BadPeer "bad-peer" "The reply is for an address that no client or relay agent can have.";
+    UntrustedRelay "untrusted-relay" "A relayed message came from where only clients are expected.";
+    Overload "overload" "There was more to do than could be done.";
     SendError "send-error" "The kernel refused to send a datagram.";
 }
 

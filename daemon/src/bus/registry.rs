@@ -60,7 +60,12 @@ impl Registry {
         match notice {
             Notice::Added(handle) => drop(self.add(handle)),
             Notice::Removed(id) => drop(self.remove(id)),
-            Notice::Lease(..) => {}
+            Notice::Lease(..)
+            | Notice::Server(_)
+            | Notice::ServerGone
+            | Notice::Relay(_)
+            | Notice::RelayGone(_)
+            | Notice::Provider(_) => {}
         }
     }
 

@@ -138,6 +138,11 @@ impl Session {
             Notice::Added(handle) => self.add(handle).await,
             Notice::Removed(id) => self.remove(id).await,
             Notice::Lease(id, event) => self.lease(id, &event).await,
+            Notice::Server(_)
+            | Notice::ServerGone
+            | Notice::Relay(_)
+            | Notice::RelayGone(_)
+            | Notice::Provider(_) => Ok(()),
         }
     }
 

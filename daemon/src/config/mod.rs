@@ -17,6 +17,8 @@ pub use matching::Match;
 pub use mistakes::Mistakes;
 
 use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::role::relay::RelaySettings;
+use dhcp4o6_protocol::role::server::ServerSettings;
 use dhcp4o6_protocol::settings::LinkSettings;
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,11 +35,21 @@ pub struct Config {
     pub duid: DuidKind,
     /// The least severe log line that is written.
     pub log: tracing::Level,
+    /// The provider's server, if there is one.
+    pub server: Option<ServerConfig>,
+    /// The provider's relay agents, in the order they were written.
+    pub relays: Vec<RelayConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { links: Vec::new(), duid: DuidKind::LinkLayerTime, log: tracing::Level::INFO }
+        Self {
+            links: Vec::new(),
+            duid: DuidKind::LinkLayerTime,
+            log: tracing::Level::INFO,
+            server: None,
+            relays: Vec::new(),
+        }
     }
 }
 
@@ -57,6 +69,31 @@ impl Config {
         // The first of several minima: the order of writing decides among globs.
         here.filter(|link| link.matches.covers(names.clone(), mac)).min_by_key(|link| link.matches.rank())
     }
+}
+
+/// `[server]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerConfig {
+    /// Name of the network namespace it works in; `None` is the service's own.
+    pub namespace: Option<String>,
+    /// Names of the interfaces it serves: multicast is received there, and their link-local addresses are taken.
+    pub interfaces: Vec<String>,
+    /// What the role is told.
+    pub settings: ServerSettings,
+    /// Key that signs what travels through the DHCPv4 servers of the external engine, the same at every front before
+    /// them; `None` is one of our own, kept with the leases.
+    pub secret: Option<[u8; 16]>,
+}
+
+/// One `[[relay]]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RelayConfig {
+    /// What it is called on the bus and in the log: unique.
+    pub name: String,
+    /// Name of the network namespace it works in; `None` is the service's own.
+    pub namespace: Option<String>,
+    /// What the role is told.
+    pub settings: RelaySettings,
 }
 
 /// One `[[link]]`.

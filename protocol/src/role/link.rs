@@ -179,6 +179,9 @@ impl Link {
 }
 
 impl Machine for Link {
+    type Input<'a> = Input<'a>;
+    type Effect = Effect;
+
     fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Effects) {
         match input {
             Input::Link(facts) => self.on_link(now, facts, out),

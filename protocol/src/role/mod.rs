@@ -2,5 +2,8 @@
 
 mod bucket;
 mod client4o6;
+pub mod external;
 pub mod link;
+pub mod relay;
+pub mod server;
 mod source;

@@ -1,0 +1,136 @@
+//! What the provider's roles can suffer and what they can do: as [`crate::machine`] for the subscriber's links, with
+//! a journal of leases in place of a kernel to configure.
+
+use crate::binding::Record;
+use crate::refused::Refused;
+use crate::time::Instant;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+
+/// An interface of the namespace a role works in, as far as the role uses it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Interface {
+    /// Its index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Up, with carrier.
+    pub running: bool,
+    /// IPv6 addresses that passed duplicate address detection, in the kernel's order.
+    pub addresses: Vec<Ipv6Addr>,
+}
+
+impl Interface {
+    /// The address to send from to the link itself.
+    pub fn link_local(&self) -> Option<Ipv6Addr> {
+        self.addresses.iter().copied().find(Ipv6Addr::is_unicast_link_local)
+    }
+
+    /// An address that names the link: global or unique local.
+    pub fn routable(&self) -> Option<Ipv6Addr> {
+        self.addresses.iter().copied().find(|address| crate::settings::is_routable(*address))
+    }
+}
+
+/// A socket of the provider's side. Each exists once in a namespace, is not bound to a device, and tells of each
+/// datagram which interface it came in by and which address it was sent to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Port {
+    /// UDP `[::]:547`: what clients, relay agents and servers send to; multicast of the served interfaces.
+    Dhcp6,
+    /// UDP `[::]` at a port of its own, by which a relay agent talks to servers (RFC 8357).
+    Upstream6(u16),
+    /// UDP port 67 of the IPv4 address that DHCPv4 servers answer to. Addresses in datagrams are IPv4-mapped.
+    Upstream4(Ipv4Addr),
+}
+
+/// A received datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// The socket it came in by.
+    pub via: Port,
+    /// Index of the interface it came in by.
+    pub interface: u32,
+    /// Its source, with the interface's index as scope if link-local.
+    pub from: SocketAddrV6,
+    /// Its destination address.
+    pub to: Ipv6Addr,
+    /// UDP payload.
+    pub payload: &'a [u8],
+}
+
+/// What happens to a role of the provider.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The interfaces the role is configured for, as far as they exist: at start, and whole after every change.
+    Interfaces(&'a [Interface]),
+    /// A datagram arrived.
+    Datagram(Datagram<'a>),
+    /// The deadline was reached.
+    Deadline,
+    /// So many of the records in [`Effect::Journal`], counted since the role began, are on disk.
+    Stored(u64),
+    /// None of the records that were not reported as stored will be. The role takes back what they said, and gives no
+    /// new leases until [`Input::StorageRestored`].
+    StorageFailed,
+    /// Records can be stored again. Everything the role knows has been stored anew.
+    StorageRestored,
+}
+
+/// What a role of the provider wants done. Executed in order, with one freedom: what comes before a
+/// [`Effect::Journal`] of the same `handle` leaves at once; each [`Effect::Send`] after it waits until the record is
+/// durable, and is dropped if that fails. Nothing is acknowledged that a crash could forget.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Send this. A failure is a lost packet: counted and otherwise ignored.
+    Send {
+        /// The socket.
+        via: Port,
+        /// Index of the interface to leave by; 0 leaves it to routing.
+        interface: u32,
+        /// Source address; the kernel chooses when `None`.
+        source: Option<Ipv6Addr>,
+        /// Destination; IPv4-mapped by [`Port::Upstream4`].
+        to: SocketAddrV6,
+        /// UDP payload.
+        payload: Vec<u8>,
+    },
+    /// Keep this on disk. Records of many messages are written together.
+    Journal(Record),
+    /// Something an operator should hear of.
+    Notify(Notice),
+    /// Count and log this refusal.
+    Refused(Refused),
+}
+
+/// Something an operator should hear of. The driver limits the rate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A client got no address because no pool of its subnet has a free one. The subnet.
+    PoolEmpty(String),
+    /// No subnet serves the client at this address.
+    NoSubnet(Ipv6Addr),
+    /// A client says that somebody else uses the address.
+    Declined(Ipv4Addr),
+    /// The same of an IPv6 address.
+    Declined6(Ipv6Addr),
+    /// Leases cannot be stored: no new ones are given.
+    StorageDegraded,
+    /// Leases can be stored again.
+    StorageRestored,
+    /// DHCPv4 servers behind the external engine have not answered since.
+    EngineSilent(Instant),
+}
+
+impl Notice {
+    /// The word on the bus.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::PoolEmpty(_) => "pool-empty",
+            Self::NoSubnet(_) => "no-subnet",
+            Self::Declined(_) | Self::Declined6(_) => "declined",
+            Self::StorageDegraded => "storage-degraded",
+            Self::StorageRestored => "storage-restored",
+            Self::EngineSilent(_) => "engine-silent",
+        }
+    }
+}
