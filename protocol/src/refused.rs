@@ -48,10 +48,11 @@ refusals! {
     NoPermit "no-permit" "A DHCPv4-response came while DHCPv4 over DHCPv6 is not enabled on this link.";
     WrongLink "wrong-link" "The datagram belongs to another link.";
     MulticastDestination "mcast-dst" "A datagram to the client was sent to a multicast address.";
-    WrongDirection "wrong-direction" "A client received a message that only servers or relay agents receive.";
+    WrongDirection "wrong-direction" "A message of this type goes the other way.";
+    WrongDestination "wrong-dst" "The message was sent to an address where its type is not taken.";
     UnknownType "unknown-type" "The DHCPv6 message type is unknown here.";
     Reconfigure "reconfigure" "A Reconfigure message was not negotiated or is not authenticated.";
-    SourceRefused "source-refused" "The sender is not one that may answer.";
+    SourceRefused "source-refused" "The sender is not one that messages of this type are taken from.";
     XidMismatch "xid-mismatch" "No pending exchange has this transaction id.";
     ClientIdMismatch "client-id-mismatch" "The DHCPv4 client identifier is not ours.";
     NoClientIdEcho "no-client-id-echo" "The server did not return our client identifier, and it is needed here.";
