@@ -9,6 +9,8 @@ mod config;
 mod control;
 mod identity;
 mod install;
+#[allow(dead_code, reason = "the role server will use it")]
+mod leases;
 mod limiter;
 mod logging;
 mod mailbox;
