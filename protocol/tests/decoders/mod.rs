@@ -2,6 +2,8 @@
 //!
 //! No decoder panics; what was decoded encodes to something that decodes to the same.
 
+mod relays;
+
 use dhcp4o6_protocol::params::MAX_PAYLOAD;
 use dhcp4o6_protocol::wire::agent::AgentInformation;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
@@ -111,14 +113,16 @@ fn port_set(value: &[u8]) {
     assert!(set.blocks().take(4).all(|block| set.contains(*block.start()) && set.contains(*block.end())));
 }
 
-/// A Relay-forward, as deep as it goes.
+/// A Relay-forward, as deep as it goes, and what a relay agent makes of it.
 pub(crate) fn relay_forward(octets: &[u8]) {
     relay(octets, MessageType::RELAY_FORW);
+    relays::up(octets);
 }
 
-/// A Relay-reply, as deep as it goes.
+/// A Relay-reply, as deep as it goes, and what a relay agent makes of it.
 pub(crate) fn relay_reply(octets: &[u8]) {
     relay(octets, MessageType::RELAY_REPL);
+    relays::down(octets);
 }
 
 fn relay(octets: &[u8], kind: MessageType) {
