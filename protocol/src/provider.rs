@@ -81,7 +81,8 @@ pub enum Input<'a> {
 /// durable, and is dropped if that fails. Nothing is acknowledged that a crash could forget.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
-    /// Send this. A failure is a lost packet: counted and otherwise ignored.
+    /// Send this. A failure is a lost packet: counted and otherwise ignored. Multicast leaves with hop limit 8
+    /// (RFC 8415 §19).
     Send {
         /// The socket.
         via: Port,
