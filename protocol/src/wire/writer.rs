@@ -21,6 +21,11 @@ impl Writer {
         Self::default()
     }
 
+    /// Empty, with room for so many octets before it has to grow.
+    pub fn with_capacity(octets: usize) -> Self {
+        Self { buffer: Vec::with_capacity(octets.min(MAX_PAYLOAD)), too_long: false }
+    }
+
     /// Appends octets as they are.
     pub fn bytes(&mut self, octets: &[u8]) -> &mut Self {
         if self.too_long || octets.len() > MAX_PAYLOAD.saturating_sub(self.buffer.len()) {
