@@ -1,5 +1,6 @@
 //! Roles: what an operator configures. One file each.
 
+pub mod back;
 mod bucket;
 mod client4o6;
 pub mod external;
