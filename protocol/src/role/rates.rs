@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Most buckets of one table.
 pub(crate) const CAPACITY: usize = 65_536;
-/// A bucket holds what it earns in this time, so twice the rate can come at once.
+/// A bucket holds what it earns in this time, unless said otherwise, so twice the rate can come at once.
 const BURST: Duration = Duration::from_secs(2);
 
 /// Token buckets, one for each key that was seen of late. Every operation takes O(log n), and the same calls have the
@@ -19,6 +19,8 @@ const BURST: Duration = Duration::from_secs(2);
 pub(crate) struct Rates<K> {
     /// What one message costs; `None` is no limit.
     interval: Option<Duration>,
+    /// A bucket holds what it earns in this time.
+    burst: Duration,
     full_at: BTreeMap<K, Instant>,
     /// The same, in the order in which buckets get full.
     order: BTreeSet<(Instant, K)>,
@@ -28,7 +30,12 @@ impl<K: Ord + Copy> Rates<K> {
     /// Buckets that each let `per_second` messages pass, and twice as many at once; 0 is no limit, and so is more than
     /// a million.
     pub(crate) fn new(per_second: u32) -> Self {
-        Self { interval: interval(per_second), full_at: BTreeMap::new(), order: BTreeSet::new() }
+        Self::with_burst(per_second, BURST)
+    }
+
+    /// The same, with what is earned in `burst` at once.
+    pub(crate) fn with_burst(per_second: u32, burst: Duration) -> Self {
+        Self { interval: interval(per_second), burst, full_at: BTreeMap::new(), order: BTreeSet::new() }
     }
 
     /// Another limit from now on. What was used up stays used up.
@@ -46,7 +53,7 @@ impl<K: Ord + Copy> Rates<K> {
         self.forget_full(now);
         let before = self.full_at.get(&key).copied();
         let full_at = before.unwrap_or(now).max(now) + interval;
-        if full_at > now + BURST {
+        if full_at > now + self.burst {
             return false;
         }
         match before {
@@ -122,6 +129,14 @@ mod tests {
         assert_eq!(passed(&mut rates, 1, each_millisecond), 200);
         let later = START + Duration::from_secs(60);
         assert_eq!(passed(&mut rates, 1, vec![later; 100]), 40);
+    }
+
+    #[test]
+    fn a_smaller_burst_leaves_the_rate_as_it_is_r6_21() {
+        let mut rates = Rates::with_burst(20, Duration::from_secs(1));
+        assert_eq!(passed(&mut rates, 1, vec![START; 100]), 20);
+        let each_millisecond = (1..=10_000).map(|ms| START + Duration::from_millis(ms));
+        assert_eq!(passed(&mut rates, 1, each_millisecond), 200);
     }
 
     #[test]
