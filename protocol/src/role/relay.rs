@@ -3,11 +3,11 @@
 //! It remembers nothing of any message: the way back stands in the envelope. Of a message it reads the type, of a
 //! Relay-forward the hop count too; the rest is copied.
 
-mod rates;
 mod sides;
 #[cfg(test)]
 mod tests;
 
+use super::rates::Rates;
 use crate::machine::Machine;
 use crate::params::{ALL_RELAYS_AND_SERVERS, CLIENT6_PORT, HOP_COUNT_LIMIT, MAX_PAYLOAD, SERVER6_PORT};
 use crate::permit::WireProfile;
@@ -20,14 +20,16 @@ use crate::wire::o6::CodePoints;
 use crate::wire::relay::Relay as Level;
 use crate::wire::v6::MessageType;
 use crate::wire::v6_option::OptionCode;
-use rates::Rates;
 use sides::{Side, Sides, Target, Way, option};
 use std::net::{Ipv6Addr, SocketAddrV6};
+use std::time::Duration;
 
 /// Octets of a relay message before its options.
 const HEADER: usize = 34;
 /// Shortest message of any type: type and transaction id or flags.
 const SHORTEST: usize = 4;
+/// What the rates allow in this time may come at once.
+const BURST: Duration = Duration::from_secs(1);
 
 /// All settings of one relay agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,8 +104,8 @@ impl Relay {
             sides: Sides::default(),
             interfaces: Vec::new(),
             identity: identity(&settings),
-            per_interface: Rates::new(settings.rate_per_interface),
-            per_source: Rates::new(settings.rate_per_source),
+            per_interface: Rates::with_burst(settings.rate_per_interface, BURST),
+            per_source: Rates::with_burst(settings.rate_per_source, BURST),
             tally: Tally::default(),
             settings,
         }
@@ -112,8 +114,8 @@ impl Relay {
     /// Takes up other settings.
     pub fn configure(&mut self, settings: RelaySettings) {
         self.identity = identity(&settings);
-        self.per_interface = Rates::new(settings.rate_per_interface);
-        self.per_source = Rates::new(settings.rate_per_source);
+        self.per_interface.configure(settings.rate_per_interface);
+        self.per_source.configure(settings.rate_per_source);
         self.sides = Sides::new(&settings, &self.interfaces);
         self.settings = settings;
     }
