@@ -5,7 +5,6 @@ mod bucket;
 mod client4o6;
 pub mod external;
 pub mod link;
-#[allow(dead_code, reason = "the provider's roles take it up as they come")]
 mod rates;
 pub mod relay;
 pub mod server;

@@ -1,17 +1,35 @@
 //! Role `server`: the DHCPv6 server that switches DHCPv4 over DHCPv6 on, and the 4o6 server (RFC 7341 §11).
 
+mod door;
+mod ledger;
+mod operator;
+
+use super::back::Back;
 use super::external;
-use crate::binding::{Holder, Record};
-use crate::ids::Duid;
+use crate::binding::Record;
+use crate::ids::{Duid, Xid6};
 use crate::machine::Machine;
+use crate::permit::WireProfile;
 use crate::prefix::Prefix6;
-use crate::provider::{Effect, Input, Port};
+use crate::provider::{Datagram, Effect, Input, Notice, Port};
+use crate::refused::Refused;
+use crate::rng::Rng;
+use crate::server4::{Change, Cx, Query};
 use crate::settings::{Draft01, Profile};
-use crate::tally::Tally;
-use crate::time::Instant;
-use crate::view::{After, Impossible, Lease, PoolUse, Question, Selection};
+use crate::tally::{Done, Tally};
+use crate::time::{Instant, earliest};
+use crate::way::Way;
+use crate::wire::v4::{self, code};
+use crate::wire::v6;
+use crate::wire::v6_option::OptionCode;
+use crate::wire::{TooLong, o6};
 use crate::{server4, server6};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use door::{Arrival, Door, Kind, Limits};
+use ledger::Ledger;
+use std::net::Ipv6Addr;
+
+/// An answer to a sender that has proven nothing is at most so many times as long as its message.
+const AMPLIFICATION: usize = 4;
 
 /// All settings of the role.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,23 +77,76 @@ impl Default for Rates {
 }
 
 /// The role.
+///
+/// A datagram passes the door, which knows where it came from, then the limits, then the checks of what a DHCPv4-query
+/// may be, and only then an engine. What the engine changed goes into the journal, and behind it the answer leaves.
 pub struct Server {
     settings: ServerSettings,
+    duid: Duid,
+    rng: Rng,
+    door: Door,
+    limits: Limits,
+    /// `None` with the external engine, unless this process had the built-in one before: its leases stay.
+    engine4: Option<server4::Engine>,
+    /// Unused while DHCPv6 is not enabled, but its leases stay.
+    engine6: server6::Engine,
+    ledger: Ledger,
     tally: Tally,
+    /// What an engine says, until it is passed on; empty between two inputs.
+    changes: Vec<Change>,
+    notices: Vec<Notice>,
 }
 
 impl Server {
     /// A server without leases. `duid` is its DHCPv6 identity, `secret` the key that the external engine signs with,
     /// `seed` comes from the system's generator.
-    pub fn new(settings: ServerSettings, _duid: Duid, _secret: [u8; 16], _seed: [u8; 32]) -> Self {
-        Self { settings, tally: Tally::default() }
+    pub fn new(settings: ServerSettings, duid: Duid, _secret: [u8; 16], seed: [u8; 32]) -> Self {
+        let mut rng = Rng::seeded(seed);
+        let engine4 = match &settings.engine {
+            EngineSettings::Builtin(four) => Some(server4::Engine::new(four.clone(), child(&mut rng))),
+            EngineSettings::External(_) => None,
+        };
+        let six = settings.dhcp6.clone().unwrap_or_default();
+        Self {
+            engine6: server6::Engine::new(
+                six,
+                duid.clone(),
+                settings.profile,
+                settings.draft01,
+                child(&mut rng),
+            ),
+            engine4,
+            door: Door::new(&settings),
+            limits: Limits::new(settings.rates),
+            settings,
+            duid,
+            rng,
+            ledger: Ledger::default(),
+            tally: Tally::default(),
+            changes: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 
     /// Takes a record of the journal, in the order they were written. Only before the first input.
-    pub fn load(&mut self, _record: &Record) {}
+    pub fn load(&mut self, record: &Record) {
+        self.apply(record);
+    }
 
     /// Takes up other settings and keeps all leases.
-    pub fn configure(&mut self, _now: Instant, settings: ServerSettings, _out: &mut Vec<Effect>) {
+    pub fn configure(&mut self, now: Instant, settings: ServerSettings, _out: &mut Vec<Effect>) {
+        match (&settings.engine, &mut self.engine4) {
+            (EngineSettings::Builtin(four), Some(engine)) => engine.configure(now, four.clone()),
+            (EngineSettings::Builtin(four), none) => {
+                *none = Some(server4::Engine::new(four.clone(), child(&mut self.rng)));
+            }
+            (EngineSettings::External(_), _) => {}
+        }
+        if let Some(six) = &settings.dhcp6 {
+            self.engine6.configure(now, six.clone(), settings.profile, settings.draft01);
+        }
+        self.door.configure(&settings);
+        self.limits.configure(settings.rates);
         self.settings = settings;
     }
 
@@ -87,82 +158,189 @@ impl Server {
         }
     }
 
-    /// Leases after `after`, at most `count`; fewer than that is the end.
-    pub fn leases(&self, _after: After, _count: usize) -> Vec<Lease> {
-        Vec::new()
-    }
-
-    /// Reservations that operators made, beyond the configuration.
-    pub fn reserved(&self) -> Vec<(Ipv4Addr, Holder)> {
-        Vec::new()
-    }
-
-    /// How full each pool is.
-    pub fn pools(&self, _now: Instant) -> Vec<PoolUse> {
-        Vec::new()
-    }
-
-    /// What a query would get, and why.
-    ///
-    /// # Errors
-    /// With the external engine, which does not know.
-    pub fn select(&self, _now: Instant, _question: &Question) -> Result<Selection, Impossible> {
-        Err(Impossible::External)
-    }
-
-    /// Ends all leases of an address, or the delegation of the prefix that begins with it.
-    ///
-    /// # Errors
-    /// When nobody has it.
-    pub fn revoke(
-        &mut self,
-        _now: Instant,
-        address: IpAddr,
-        _out: &mut Vec<Effect>,
-    ) -> Result<(), Impossible> {
-        Err(Impossible::NoLease(address))
-    }
-
-    /// Keeps an address for somebody.
-    ///
-    /// # Errors
-    /// When it is in no subnet, or taken.
-    pub fn reserve(
-        &mut self,
-        _now: Instant,
-        address: Ipv4Addr,
-        _holder: Holder,
-        _out: &mut Vec<Effect>,
-    ) -> Result<(), Impossible> {
-        Err(Impossible::NoSubnet(address.into()))
-    }
-
-    /// Takes such a reservation back.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn unreserve(
-        &mut self,
-        _now: Instant,
-        address: Ipv4Addr,
-        _out: &mut Vec<Effect>,
-    ) -> Result<(), Impossible> {
-        Err(Impossible::NotReserved(address.into()))
+    /// True while leases cannot be stored: none are given, and those that exist are not made longer.
+    pub fn is_degraded(&self) -> bool {
+        self.ledger.is_degraded()
     }
 
     /// What was done so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
+
+    fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Lease4(_) | Record::Gone4(_) | Record::Reserve4 { .. } | Record::Unreserve4 { .. } => {
+                if let Some(engine) = &mut self.engine4 {
+                    engine.apply(record);
+                }
+            }
+            Record::Lease6(_) | Record::Gone6(_) => self.engine6.apply(record),
+        }
+    }
+
+    /// Sends the changes of the table to the journal, before whatever follows from them.
+    fn journal(&mut self, out: &mut Vec<Effect>) {
+        for Change { record, undo } in self.changes.drain(..) {
+            self.ledger.journal(undo);
+            out.push(Effect::Journal(record));
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram<'_>,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refused> {
+        let answer = self.answer(now, datagram);
+        // Also what is not answered may have changed something.
+        self.journal(out);
+        out.extend(self.notices.drain(..).map(Effect::Notify));
+        let Some((back, payload)) = answer? else { return Ok(()) };
+        let proven = !back.levels.is_empty() || back.to.is_unicast_link_local();
+        if !proven && payload.len() > datagram.payload.len().saturating_mul(AMPLIFICATION) {
+            return Err(Refused::NoRoom);
+        }
+        let source = back.source.or_else(|| self.door.interface(back.interface).and_then(|i| i.link_local()));
+        let (interface, to) = (back.interface, back.destination());
+        out.push(Effect::Send { via: Port::Dhcp6, interface, source, to, payload });
+        Ok(())
+    }
+
+    /// The answer to a message, and the way it goes. `None` is silence.
+    fn answer(&mut self, now: Instant, datagram: &Datagram<'_>) -> Result<Option<(Back, Vec<u8>)>, Refused> {
+        if datagram.via != Port::Dhcp6 {
+            return Err(Refused::WrongLink);
+        }
+        let Arrival { interface, levels, message, kind } = self.door.judge(datagram)?;
+        if !self.limits.take(now, datagram, &levels) {
+            return Err(Refused::RateLimited);
+        }
+        if self.ledger.is_full() {
+            return Err(Refused::Overload);
+        }
+        let message = v6::Message::parse(message).map_err(|_| Refused::Malformed6)?;
+        let way = Way::new(interface, *datagram.from.ip(), &levels);
+        let mut cx = Cx {
+            may_grant: !self.ledger.is_degraded(),
+            tally: &mut self.tally,
+            changes: &mut self.changes,
+            notices: &mut self.notices,
+        };
+        let Kind::Query(profile) = kind else {
+            count(&mut cx, &levels, None);
+            let unicast = levels.is_empty() && !datagram.to.is_multicast();
+            let Some(answer) = self.engine6.handle(now, &message, &way, unicast, &mut cx)? else {
+                return Ok(None);
+            };
+            let back = Back::new(datagram, &levels, None);
+            let payload = back.reply(&answer).map_err(no_room)?;
+            return Ok(Some((back, payload)));
+        };
+        let points = self.door.points(profile);
+        let inner = inner(&message, points, &self.duid)?;
+        count(&mut cx, &levels, Some(Done::Query));
+        let query = Query {
+            message: &inner,
+            way: &way,
+            // draft01 has a transaction id where RFC 7341 has the flag.
+            unicast: profile == WireProfile::Rfc7341 && message.is_unicast(),
+        };
+        let Some(engine) = &mut self.engine4 else { return Ok(None) };
+        let Some(answer) = engine.handle(now, &query, &mut cx)? else { return Ok(None) };
+        let back = Back::new(datagram, &levels, xid(profile, &message));
+        let payload = back.response(points, &answer).map_err(no_room)?;
+        Ok(Some((back, payload)))
+    }
+}
+
+fn count(cx: &mut Cx<'_>, levels: &[crate::wire::relay::Relay<'_>], done: Option<Done>) {
+    for done in done.into_iter().chain((!levels.is_empty()).then_some(Done::Relayed)) {
+        cx.tally.count(done);
+    }
+}
+
+fn no_room(_: TooLong) -> Refused {
+    Refused::NoRoom
+}
+
+fn xid(profile: WireProfile, message: &v6::Message<'_>) -> Option<Xid6> {
+    (profile == WireProfile::Draft01).then(|| message.xid())
+}
+
+/// The DHCPv4 message of a query, if it is one that a client may send this way. The order of the checks is fixed.
+fn inner<'a>(
+    message: &v6::Message<'a>,
+    points: o6::CodePoints,
+    duid: &Duid,
+) -> Result<v4::Message<'a>, Refused> {
+    if message.options.first(OptionCode::SERVERID).is_some_and(|id| id != duid.as_bytes()) {
+        return Err(Refused::OtherServer);
+    }
+    let inner = v4::Message::parse(o6::dhcpv4(points, message)?).map_err(|_| Refused::Malformed4)?;
+    if inner.op != v4::BOOTREQUEST {
+        return Err(Refused::Malformed4);
+    }
+    // What only relay agents say would be believed by the engine, and this is the client's own message (SEC-14).
+    if inner.option(code::RELAY_AGENT).is_some() {
+        return Err(Refused::Option82FromClient);
+    }
+    use v4::MessageType as T;
+    match inner.kind() {
+        None | Some(T::DISCOVER | T::REQUEST | T::DECLINE | T::RELEASE | T::INFORM) => Ok(inner),
+        Some(_) => Err(Refused::Unsupported4),
+    }
+}
+
+/// A generator of its own for an engine.
+fn child(rng: &mut Rng) -> Rng {
+    let mut seed = [0; 32];
+    for chunk in seed.chunks_exact_mut(4) {
+        chunk.copy_from_slice(&rng.u32().to_be_bytes());
+    }
+    Rng::seeded(seed)
 }
 
 impl Machine for Server {
     type Input<'a> = Input<'a>;
     type Effect = Effect;
 
-    fn handle(&mut self, _now: Instant, _input: Input<'_>, _out: &mut Vec<Effect>) {}
+    fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Vec<Effect>) {
+        match input {
+            Input::Interfaces(interfaces) => self.door.set_interfaces(interfaces),
+            Input::Datagram(datagram) => {
+                if let Err(reason) = self.receive(now, &datagram, out) {
+                    out.push(Effect::Refused(reason));
+                }
+            }
+            Input::Deadline => {
+                if let Some(engine) = &mut self.engine4 {
+                    engine.on_deadline(now);
+                }
+                self.engine6.on_deadline(now);
+            }
+            Input::Stored(count) => self.ledger.stored(count),
+            Input::StorageFailed => {
+                if !self.ledger.is_degraded() {
+                    out.push(Effect::Notify(Notice::StorageDegraded));
+                }
+                let undo: Vec<Record> = self.ledger.failed().collect();
+                for record in &undo {
+                    self.apply(record);
+                }
+            }
+            Input::StorageRestored => {
+                if self.ledger.is_degraded() {
+                    out.push(Effect::Notify(Notice::StorageRestored));
+                }
+                self.ledger.restored();
+            }
+        }
+    }
 
     fn deadline(&self) -> Option<Instant> {
-        None
+        let four = self.engine4.as_ref().and_then(server4::Engine::deadline);
+        earliest(four, self.engine6.deadline())
     }
 }
