@@ -128,7 +128,14 @@ async fn serve(options: Options, config: Config, log: LogHandle) -> Result<(), F
     });
     let clock = tokio::task::spawn_local(shared.clock.clone().run());
     let bus = options.bus.clone().map(|address| {
-        tokio::task::spawn_local(bus::serve(address, bus_notices, bus_requests, bus_service, log.clone()))
+        tokio::task::spawn_local(bus::serve(
+            address,
+            dhcp4o6_dbus::BUS_NAME,
+            bus_notices,
+            bus_requests,
+            bus_service,
+            log.clone(),
+        ))
     });
     let supervisor = Supervisor::new(options, log, config, shared, BusChannels { requests, service });
     let result = tokio::select! {

@@ -32,4 +32,12 @@ pub enum Error {
     InvalidArgument(String),
     /// The caller has too many calls under way, or too many in too short a time.
     LimitsExceeded(String),
+    /// Somebody has the address, or it is kept for somebody.
+    Taken(String),
+    /// No operator reserved the address.
+    NoReservation(String),
+    /// The DHCPv4 servers behind the external engine have the leases.
+    External(String),
+    /// The configuration has no such role.
+    NoSuchRole(String),
 }

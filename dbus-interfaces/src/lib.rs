@@ -10,6 +10,7 @@ mod json;
 mod link;
 mod manager;
 mod names;
+mod provider;
 mod value;
 
 pub use address::{BadAddress, BusAddress};
@@ -19,9 +20,11 @@ pub use link::{Client1Proxy, Dhcp6Stage1Proxy, Link1Proxy, Statistics1Proxy};
 pub use manager::Manager1Proxy;
 pub use names::{
     BUS_NAME, CLIENT1, DHCP6_STAGE1, ERROR_PREFIX, LINK_INTERFACES, LINK1, LOG_CONTROL_PATH, LOG_CONTROL1,
-    MANAGER1, ROOT, STATISTICS1, link_path, parse_link_path,
+    MANAGER1, RELAY1, ROOT, SERVER_BUS_NAME, SERVER_PATH, SERVER1, STATISTICS1, link_path, parse_link_path,
+    parse_relay_path, relay_path,
 };
+pub use provider::{Relay1Proxy, Server1Proxy};
 pub use value::{
-    Address, Exchange, Ip4Config, LastError, Lease, LinkSummary, Missing, NEVER, Permit, Prefix, Route,
-    RouterAdvertisement, Step,
+    Address, Exchange, Ip4Config, LastError, Lease, LinkSummary, Missing, NEVER, Permit, Pool, Prefix,
+    Reservation, Route, RouterAdvertisement, ServerLease, Step,
 };

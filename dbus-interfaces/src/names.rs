@@ -4,6 +4,8 @@ use zbus::{ObjectPath, OwnedObjectPath};
 
 /// The service's bus name.
 pub const BUS_NAME: &str = "org.dhcp4o6";
+/// The bus name of the provider's side.
+pub const SERVER_BUS_NAME: &str = "org.dhcp4o6.Server";
 /// Path of the ObjectManager and of [`MANAGER1`].
 pub const ROOT: &str = "/org/dhcp4o6";
 /// The service as a whole.
@@ -18,6 +20,12 @@ pub const CLIENT1: &str = "org.dhcp4o6.Client1";
 pub const STATISTICS1: &str = "org.dhcp4o6.Statistics1";
 /// Every interface of a link object.
 pub const LINK_INTERFACES: [&str; 4] = [LINK1, DHCP6_STAGE1, CLIENT1, STATISTICS1];
+/// The provider's server.
+pub const SERVER1: &str = "org.dhcp4o6.Server1";
+/// Path of [`SERVER1`].
+pub const SERVER_PATH: &str = "/org/dhcp4o6/server";
+/// One of the provider's relay agents.
+pub const RELAY1: &str = "org.dhcp4o6.Relay1";
 /// systemd's interface to a service's logging.
 pub const LOG_CONTROL1: &str = "org.freedesktop.LogControl1";
 /// The path where systemd looks for [`LOG_CONTROL1`].
@@ -26,6 +34,7 @@ pub const LOG_CONTROL_PATH: &str = "/org/freedesktop/LogControl1";
 pub const ERROR_PREFIX: &str = "org.dhcp4o6.Error.";
 
 const LINKS: &str = "/org/dhcp4o6/link/_";
+const RELAYS: &str = "/org/dhcp4o6/relay/";
 
 /// The object of a link: `/org/dhcp4o6/link/_<inode of the network namespace>_<interface index>`. An interface that is
 /// made again gets another index and so another object.
@@ -39,9 +48,54 @@ pub fn parse_link_path(path: &str) -> Option<(u64, u32)> {
     Some((inode.parse().ok()?, index.parse().ok()?))
 }
 
+/// The object of a relay agent: `/org/dhcp4o6/relay/` and its name, in which every octet that is no ASCII letter or
+/// digit is written as `_` and two hexadecimal digits.
+pub fn relay_path(name: &str) -> OwnedObjectPath {
+    let mut path = String::from(RELAYS);
+    for octet in name.bytes() {
+        if octet.is_ascii_alphanumeric() {
+            path.push(char::from(octet));
+        } else {
+            path.push_str(&format!("_{octet:02x}"));
+        }
+    }
+    ObjectPath::from_string_unchecked(path).into()
+}
+
+/// The inverse of [`relay_path`]; `None` for any other path.
+pub fn parse_relay_path(path: &str) -> Option<String> {
+    let mut rest = path.strip_prefix(RELAYS)?.bytes();
+    let mut name = Vec::new();
+    while let Some(octet) = rest.next() {
+        match octet {
+            b'_' => {
+                let digits = [rest.next()?, rest.next()?];
+                name.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+            }
+            octet if octet.is_ascii_alphanumeric() => name.push(octet),
+            _ => return None,
+        }
+    }
+    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn relay_paths_are_valid_and_read_back() {
+        for name in ["relay1", "lan-0", "a_b", "Straße 7", "_", "/;$"] {
+            let path = relay_path(name);
+            assert!(ObjectPath::try_from(path.as_str()).is_ok(), "{path}");
+            assert_eq!(parse_relay_path(path.as_str()).as_deref(), Some(name));
+        }
+        for other in
+            ["/org/dhcp4o6/relay", "/org/dhcp4o6/relay/", "/org/dhcp4o6/relay/a_", "/org/dhcp4o6/relay/a/b"]
+        {
+            assert_eq!(parse_relay_path(other), None);
+        }
+    }
 
     #[test]
     fn link_paths_are_valid_and_read_back() {

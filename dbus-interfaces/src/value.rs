@@ -184,3 +184,71 @@ pub struct Step {
     /// What this is concluded from and, where it stops, what to do.
     pub evidence: String,
 }
+
+/// A lease that the provider's server gave.
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "kebab-case")]
+pub struct ServerLease {
+    /// What the page after this lease begins after.
+    pub key: String,
+    /// `ipv4`, `ipv6-address` or `ipv6-prefix`.
+    pub kind: String,
+    /// The address; of a prefix the first.
+    pub address: String,
+    /// 32, 128, or the length of the prefix.
+    pub length: u32,
+    /// Of an address that clients share, the port set: offset, length of the PSID, PSID.
+    pub ports: Option<(u8, u8, u16)>,
+    /// `bound`, `expired`, `released` or `declined`.
+    pub state: String,
+    /// DHCPv4 option 61.
+    pub client_id: Option<Vec<u8>>,
+    /// Of a client without it: hardware type and address.
+    pub hardware: Option<(u8, Vec<u8>)>,
+    /// DHCPv6 client.
+    pub duid: Option<Vec<u8>>,
+    /// Its identity association.
+    pub iaid: Option<u32>,
+    /// When it last changed.
+    pub since: u64,
+    /// When it ends.
+    pub until: u64,
+    /// The client's IPv6 address in the last message; DHCPv4 only.
+    pub source: Option<String>,
+    /// DHCPv4 option 12 as it was sent.
+    pub host_name: Option<Vec<u8>>,
+    /// The client's end of a softwire (RFC 8539).
+    pub softwire: Option<String>,
+}
+
+/// How full a pool is.
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "kebab-case")]
+pub struct Pool {
+    /// Prefix of its subnet.
+    pub subnet: String,
+    /// As configured.
+    pub pool: String,
+    /// Addresses, port sets or prefixes that can be given out.
+    pub size: u64,
+    /// Of these, leased now.
+    pub leased: u64,
+    /// Of these, offered now.
+    pub offered: u64,
+    /// Of these, resting after a DECLINE.
+    pub declined: u64,
+    /// Of these, kept for somebody.
+    pub reserved: u64,
+}
+
+/// An address that an operator reserved over the bus.
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "kebab-case")]
+pub struct Reservation {
+    /// The address.
+    pub address: String,
+    /// `client-id`, `duid`, `circuit` or `hardware`.
+    pub kind: String,
+    /// Whom it is kept for.
+    pub holder: Vec<u8>,
+}

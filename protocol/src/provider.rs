@@ -134,4 +134,15 @@ impl Notice {
             Self::EngineSilent(_) => "engine-silent",
         }
     }
+
+    /// What it is about, for people: a subnet, an address, or nothing.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::PoolEmpty(subnet) => subnet.clone(),
+            Self::NoSubnet(client) => client.to_string(),
+            Self::Declined(address) => address.to_string(),
+            Self::Declined6(address) => address.to_string(),
+            Self::StorageDegraded | Self::StorageRestored | Self::EngineSilent(_) => String::new(),
+        }
+    }
 }

@@ -6,12 +6,13 @@ use super::pace::Pace;
 use super::registry::Shared;
 use super::stage::Dhcp6Stage1;
 use super::statistics::Statistics1;
+use crate::control::ProviderStatus;
 use dhcp4o6_dbus::to_json;
 use dhcp4o6_protocol::status::Status;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use zbus::names::InterfaceName;
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::{Connection, OwnedVariant};
@@ -107,6 +108,11 @@ pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbu
         (dhcp4o6_dbus::CLIENT1, properties(&Client1(Arc::clone(&link)), &emitter).await?),
         (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1(link), &emitter).await?),
     ];
+    Ok(json(all))
+}
+
+/// Interfaces with their properties, as JSON.
+pub(super) fn json<const N: usize>(interfaces: [(&str, Properties); N]) -> String {
     let object = |properties: Properties| -> serde_json::Value {
         properties
             .into_iter()
@@ -114,8 +120,34 @@ pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbu
             .collect::<serde_json::Map<_, _>>()
             .into()
     };
-    let all = all.into_iter().map(|(name, properties)| (name.to_owned(), object(properties)));
-    Ok(serde_json::Value::Object(all.collect()).to_string())
+    let all = interfaces.into_iter().map(|(name, properties)| (name.to_owned(), object(properties)));
+    serde_json::Value::Object(all.collect()).to_string()
+}
+
+/// Announces the changes of a role of the provider, from `announced` on, until the role or the connection is gone.
+pub(super) async fn follow_role<I: Interface>(
+    emitter: SignalEmitter<'static>,
+    role: I,
+    mut status: watch::Receiver<Arc<ProviderStatus>>,
+    mut announced: Properties,
+) {
+    let mut pace = Pace::new(Instant::now());
+    while status.changed().await.is_ok() {
+        if let Some(wait) = pace.take(false, Instant::now()) {
+            tokio::time::sleep(wait).await;
+        }
+        status.borrow_and_update();
+        let Ok(new) = properties(&role, &emitter).await else { return };
+        let old = std::mem::replace(&mut announced, new.clone());
+        // Counters change all the time and are to be asked for.
+        let told = |properties: Properties| {
+            let counters = ["Done", "Refused", "Sent", "Received"];
+            properties.into_iter().filter(|(name, _)| !counters.contains(&name.as_str())).collect()
+        };
+        if emit::<I>(&emitter, &told(old), told(new)).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Announces the changes of one link, at a bearable pace, until the link or the connection is gone. With nothing

@@ -26,6 +26,8 @@ const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(25);
 /// What a caller wants to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Right {
+    /// See who has which lease.
+    ReadLeases,
     /// Start, stop, renew, reload: what the configuration provides for.
     Control,
     /// Change what the configuration provides for.

@@ -7,11 +7,14 @@
 mod announce;
 mod authority;
 mod client;
+mod leases;
 mod link;
 mod log_control;
 mod manager;
 mod pace;
 mod registry;
+mod relay;
+mod server;
 mod session;
 mod stage;
 mod statistics;
@@ -33,11 +36,12 @@ const RETRY: Duration = Duration::from_millis(250);
 /// Longest pause before a bus is tried again: the name is to be back within five seconds of the bus.
 const RETRY_MAX: Duration = Duration::from_secs(4);
 
-/// Offers the service on the bus at `address` until `notices` ends, with as many connections as that takes.
+/// Offers the service as `name` on the bus at `address` until `notices` ends, with as many connections as that takes.
 ///
 /// `log` is what `org.freedesktop.LogControl1` changes.
 pub async fn serve(
     address: BusAddress,
+    name: &'static str,
     mut notices: mpsc::UnboundedReceiver<Notice>,
     requests: mpsc::Sender<ServiceRequest>,
     service: watch::Receiver<ServiceStatus>,
@@ -48,7 +52,7 @@ pub async fn serve(
     let mut told = false;
     loop {
         let connected = {
-            let connecting = Session::open(&address, &registry, &requests, &service, &log);
+            let connecting = Session::open(&address, name, &registry, &requests, &service, &log);
             tokio::pin!(connecting);
             loop {
                 tokio::select! {
@@ -63,7 +67,7 @@ pub async fn serve(
         match connected {
             Ok(session) => {
                 (retry, told) = (RETRY, false);
-                tracing::info!(bus = %address, name = dhcp4o6_dbus::BUS_NAME, "bus name taken");
+                tracing::info!(bus = %address, name, "bus name taken");
                 match session.run(&mut notices).await {
                     Ended::NoMoreNotices => return,
                     Ended::Disconnected => tracing::warn!(bus = %address, "the bus is gone; waiting for it"),

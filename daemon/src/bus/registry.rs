@@ -1,11 +1,11 @@
-//! Which links there are, for everyone on the bus side.
+//! Which links and roles there are, for everyone on the bus side.
 
 use super::authority::Gate;
-use crate::control::{LinkHandle, LinkId, Notice};
+use crate::control::{LinkHandle, LinkId, Notice, RelayHandle, ServerHandle};
 use dhcp4o6_dbus::{Error, link_path};
 use dhcp4o6_protocol::status::Status;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 use zbus::OwnedObjectPath;
 
@@ -47,25 +47,38 @@ pub(super) fn path_of(id: LinkId) -> OwnedObjectPath {
     link_path(id.netns, id.index)
 }
 
-/// The links that run.
+/// The provider's roles that run.
+#[derive(Debug, Default)]
+pub(super) struct Roles {
+    pub(super) server: Option<ServerHandle>,
+    /// By name.
+    pub(super) relays: BTreeMap<String, RelayHandle>,
+}
+
+/// The links and roles that run.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     links: RwLock<BTreeMap<LinkId, Arc<Shared>>>,
+    roles: Mutex<Roles>,
     gate: Arc<Gate>,
 }
 
 impl Registry {
-    /// Follows a notice. Lease events leave no trace here.
+    /// The provider's roles.
+    pub(super) fn roles(&self) -> MutexGuard<'_, Roles> {
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows a notice. Events leave no trace here.
     pub(super) fn note(&self, notice: Notice) {
         match notice {
             Notice::Added(handle) => drop(self.add(handle)),
             Notice::Removed(id) => drop(self.remove(id)),
-            Notice::Lease(..)
-            | Notice::Server(_)
-            | Notice::ServerGone
-            | Notice::Relay(_)
-            | Notice::RelayGone(_)
-            | Notice::Provider(_) => {}
+            Notice::Server(handle) => self.roles().server = Some(handle),
+            Notice::ServerGone => self.roles().server = None,
+            Notice::Relay(handle) => drop(self.roles().relays.insert(handle.name.clone(), handle)),
+            Notice::RelayGone(name) => drop(self.roles().relays.remove(&name)),
+            Notice::Lease(..) | Notice::Provider(_) => {}
         }
     }
 

@@ -7,22 +7,28 @@ use super::log_control::LogControl1;
 use super::manager::Manager1;
 use super::pace::Pace;
 use super::registry::{Registry, Shared, path_of};
+use super::relay::Relay1;
+use super::server::Server1;
 use super::stage::Dhcp6Stage1;
 use super::statistics::Statistics1;
 use super::values;
-use crate::control::{LinkHandle, LinkId, LogHandle, Notice, ServiceRequest, ServiceStatus};
-use dhcp4o6_dbus::{BUS_NAME, BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT};
+use crate::control::{
+    LinkHandle, LinkId, LogHandle, Notice, ProviderStatus, RelayHandle, ServerHandle, ServiceRequest,
+    ServiceStatus,
+};
+use dhcp4o6_dbus::{BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT, SERVER_PATH, relay_path};
 use dhcp4o6_protocol::lease::LeaseEvent;
+use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::status::Status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::AbortHandle;
-use zbus::Connection;
 use zbus::fdo::{ObjectManager, RequestNameFlags};
 use zbus::names::InterfaceName;
-use zbus::object_server::SignalEmitter;
+use zbus::object_server::{Interface, SignalEmitter};
+use zbus::{Connection, ObjectPath, OwnedObjectPath};
 
 /// How long a bus may take to greet.
 const GREETING: Duration = Duration::from_secs(10);
@@ -44,6 +50,8 @@ pub(super) struct Session {
     /// What was last announced of the service.
     announced: Properties,
     followers: BTreeMap<LinkId, AbortHandle>,
+    /// Who announces each role of the provider, by its object's path.
+    roles: BTreeMap<String, AbortHandle>,
     /// Whoever has it may announce.
     turn: Arc<Mutex<()>>,
 }
@@ -56,6 +64,7 @@ impl Session {
     /// When there is no bus, or somebody else has the name.
     pub(super) async fn open(
         address: &BusAddress,
+        name: &'static str,
         registry: &Arc<Registry>,
         requests: &mpsc::Sender<ServiceRequest>,
         service: &watch::Receiver<ServiceStatus>,
@@ -79,13 +88,24 @@ impl Session {
             manager,
             announced: Properties::new(),
             followers: BTreeMap::new(),
+            roles: BTreeMap::new(),
             turn: Arc::default(),
         };
         for link in registry.links() {
             session.publish(&link).await?;
         }
+        let (server, relays) = {
+            let roles = registry.roles();
+            (roles.server.clone(), roles.relays.values().cloned().collect::<Vec<_>>())
+        };
+        if let Some(server) = server {
+            session.add_server(server).await?;
+        }
+        for relay in relays {
+            session.add_relay(relay).await?;
+        }
         // Exclusively: a second service must not take the name, nor wait for it and surprise everyone later.
-        session.connection.request_name_with_flags(BUS_NAME, RequestNameFlags::DO_NOT_QUEUE).await?;
+        session.connection.request_name_with_flags(name, RequestNameFlags::DO_NOT_QUEUE).await?;
         for link in registry.links() {
             session.follow(&link, None);
         }
@@ -113,7 +133,7 @@ impl Session {
                 () = &mut closed => return Ended::Disconnected,
                 notice = notices.recv() => match notice {
                     Some(notice) => {
-                        changed |= !matches!(notice, Notice::Lease(..));
+                        changed |= matches!(notice, Notice::Added(_) | Notice::Removed(_));
                         self.note(notice).await
                     }
                     None => return Ended::NoMoreNotices,
@@ -138,11 +158,23 @@ impl Session {
             Notice::Added(handle) => self.add(handle).await,
             Notice::Removed(id) => self.remove(id).await,
             Notice::Lease(id, event) => self.lease(id, &event).await,
-            Notice::Server(_)
-            | Notice::ServerGone
-            | Notice::Relay(_)
-            | Notice::RelayGone(_)
-            | Notice::Provider(_) => Ok(()),
+            Notice::Server(handle) => {
+                self.registry.note(Notice::Server(handle.clone()));
+                self.add_server(handle).await
+            }
+            Notice::ServerGone => {
+                self.registry.note(Notice::ServerGone);
+                self.remove_role::<Server1>(&server_path()).await
+            }
+            Notice::Relay(handle) => {
+                self.registry.note(Notice::Relay(handle.clone()));
+                self.add_relay(handle).await
+            }
+            Notice::RelayGone(name) => {
+                self.registry.note(Notice::RelayGone(name.clone()));
+                self.remove_role::<Relay1>(&relay_path(&name)).await
+            }
+            Notice::Provider(notice) => self.notice(&notice).await,
         }
     }
 
@@ -196,6 +228,49 @@ impl Session {
         Link1::lease_event(&emitter, event.kind.word(), values::lease(&event.lease)).await
     }
 
+    async fn add_server(&mut self, handle: ServerHandle) -> zbus::Result<()> {
+        let status = handle.status.clone();
+        let server = Server1 { handle, gate: Arc::clone(self.registry.gate()) };
+        self.add_role(server_path(), server, status).await
+    }
+
+    async fn add_relay(&mut self, handle: RelayHandle) -> zbus::Result<()> {
+        let (path, status) = (relay_path(&handle.name), handle.status.clone());
+        self.add_role(path, Relay1(handle), status).await
+    }
+
+    /// Makes a role's object, in place of the one before it, and tells of its changes from then on.
+    async fn add_role<I: Interface + Clone>(
+        &mut self,
+        path: OwnedObjectPath,
+        role: I,
+        mut status: watch::Receiver<Arc<ProviderStatus>>,
+    ) -> zbus::Result<()> {
+        self.remove_role::<I>(&path).await?;
+        status.borrow_and_update();
+        let emitter = SignalEmitter::new(&self.connection, path.clone())?.into_owned();
+        let announced = announce::properties(&role, &emitter).await?;
+        self.connection.object_server().at(&path, role.clone()).await?;
+        let following = tokio::spawn(announce::follow_role(emitter, role, status, announced));
+        self.roles.insert(path.to_string(), following.abort_handle());
+        Ok(())
+    }
+
+    async fn remove_role<I: Interface>(&mut self, path: &OwnedObjectPath) -> zbus::Result<()> {
+        if let Some(follower) = self.roles.remove(path.as_str()) {
+            follower.abort();
+        }
+        match self.connection.object_server().remove::<I, _>(path).await {
+            Ok(_) | Err(zbus::Error::InterfaceNotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn notice(&self, notice: &provider::Notice) -> zbus::Result<()> {
+        let emitter = SignalEmitter::new(&self.connection, SERVER_PATH)?;
+        Server1::noticed(&emitter, notice.word(), &values::carried(notice.subject())).await
+    }
+
     async fn announce_service(&mut self) -> zbus::Result<()> {
         let emitter = SignalEmitter::new(&self.connection, ROOT)?;
         let new = announce::properties(&self.manager, &emitter).await?;
@@ -204,9 +279,13 @@ impl Session {
     }
 }
 
+fn server_path() -> OwnedObjectPath {
+    ObjectPath::from_static_str_unchecked(SERVER_PATH).into()
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
-        for follower in self.followers.values() {
+        for follower in self.followers.values().chain(self.roles.values()) {
             follower.abort();
         }
     }

@@ -2,5 +2,6 @@
 
 mod contract;
 mod life;
+mod provider;
 mod size;
 mod world;

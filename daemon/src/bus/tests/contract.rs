@@ -5,10 +5,12 @@ use super::super::link::Link1;
 use super::super::log_control::LogControl1;
 use super::super::manager::Manager1;
 use super::super::registry::Registry;
+use super::super::relay::Relay1;
+use super::super::server::Server1;
 use super::super::stage::Dhcp6Stage1;
 use super::super::statistics::Statistics1;
 use super::world::{NETNS, named};
-use crate::control::{LinkHandle, LinkId, ServiceStatus};
+use crate::control::{LinkHandle, LinkId, RelayHandle, ServerHandle, ServiceStatus};
 use crate::mailbox::mailbox;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,6 +56,13 @@ fn introspection_is_the_committed_one() {
     compare(&Dhcp6Stage1(Arc::clone(&link)));
     compare(&Client1(Arc::clone(&link)));
     compare(&Statistics1(link));
+    let (_, status) = watch::channel(Arc::default());
+    let work = Arc::default();
+    let gate = Arc::clone(registry.gate());
+    let requests = mailbox(1).0;
+    let handle = ServerHandle { requests, status: status.clone(), work: Arc::clone(&work) };
+    compare(&Server1 { handle, gate });
+    compare(&Relay1(RelayHandle { name: "relay1".into(), status, work }));
     let (_, log) =
         tracing_subscriber::reload::Layer::<_, tracing_subscriber::Registry>::new(LevelFilter::INFO);
     compare(&LogControl1 { log, gate: Arc::clone(registry.gate()) });

@@ -5,7 +5,7 @@ use crate::control::{
     LinkHandle, LinkId, LinkRequest, LogHandle, Notice, ServiceRequest, ServiceStatus, TrafficMeter,
 };
 use crate::mailbox::{self, mailbox};
-use dhcp4o6_dbus::{Link1Proxy, Manager1Proxy, link_path};
+use dhcp4o6_dbus::{BUS_NAME, Link1Proxy, Manager1Proxy, link_path};
 use dhcp4o6_protocol::status::Status;
 use std::future::Future;
 use std::io::{BufRead, BufReader};
@@ -114,7 +114,8 @@ impl Service {
         let storage = ServiceStatus { storage: "ok", duid: vec![0, 4, 7], ..ServiceStatus::default() };
         let (status, status_end) = watch::channel(storage);
         let (filter, log) = reload::Layer::new(LevelFilter::INFO);
-        let serving = tokio::spawn(serve(bus.address(), notices_end, requests_end, status_end, log.clone()));
+        let serving =
+            tokio::spawn(serve(bus.address(), BUS_NAME, notices_end, requests_end, status_end, log.clone()));
         Self { notices, requests, status, serving, _filter: filter, log }
     }
 
