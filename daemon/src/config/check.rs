@@ -4,7 +4,7 @@ use super::link::{self, Common};
 use super::mistakes::{Mistake, Mistakes, Place};
 use super::raw::Layer;
 use super::reader::{Reader, shown};
-use super::{Config, DuidKind, LinkConfig, TargetConfig};
+use super::{Config, DuidKind, LinkConfig, TargetConfig, provider};
 use config::{Map, Value, ValueKind};
 use dhcp4o6_protocol::ids::{Duid, hex_decode};
 use std::collections::BTreeMap;
@@ -15,14 +15,21 @@ const MAX_LINKS: usize = 4096;
 /// Checks each layer, lays them over each other and checks what came of it.
 pub(super) fn whole(layers: Vec<Layer>, mistakes: &mut Mistakes) -> Config {
     let mut written: Vec<(Vec<Value>, Mistakes)> = Vec::new();
+    let mut provider = provider::Draft::default();
     for layer in &layers {
         // A value is checked even when a later layer overrides it.
         let mut found = Mistakes::default();
         let mut reader = Reader::new(String::new(), layer.place.clone(), &layer.table, &mut found);
         globals(&mut reader);
         let links = links(&mut reader);
+        provider.read(&mut reader);
         reader.finish();
         written.push((links, found));
+    }
+    let mut across = Mistakes::default();
+    let (server, relays) = provider.finish(&mut across);
+    if layers.iter().any(|layer| !layer.broken_lines.is_empty()) {
+        across.forgive_missing();
     }
     let merged = merge(&layers, mistakes);
     // Every mistake in it was found above, where its place is known.
@@ -33,8 +40,11 @@ pub(super) fn whole(layers: Vec<Layer>, mistakes: &mut Mistakes) -> Config {
         for value in &links {
             config.links.extend(link::read(value, &defaults, &mut found));
         }
+        found.append(across.take_of(&layer.place.source));
         mistakes.append(sorted(layer, found));
     }
+    mistakes.append(across);
+    (config.server, config.relays) = (server, relays);
     if config.links.len() > MAX_LINKS {
         let wrong = format!("{} links", config.links.len());
         let right = format!("must be at most {MAX_LINKS}");

@@ -1,9 +1,11 @@
 //! The configuration as it was understood, in the words in which it is written.
 
+mod provider;
+
 use super::reader::span_text;
 use super::{Config, DuidKind, LinkConfig, TargetConfig};
 use dhcp4o6_protocol::ids::hex;
-use dhcp4o6_protocol::settings::{Dhcp6Mode, LinkSettings, Mode, OnWithdraw, Profile, SourceCheck};
+use dhcp4o6_protocol::settings::{Dhcp6Mode, Draft01, LinkSettings, Mode, OnWithdraw, Profile, SourceCheck};
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
@@ -24,6 +26,10 @@ impl Config {
             let _ = write!(out.0, "\n[[link]]  # {}\n", one_line(&link.where_from));
             link_keys(&mut out, link);
         }
+        if let Some(config) = &self.server {
+            provider::server(&mut out, config);
+        }
+        self.relays.iter().for_each(|relay| provider::relay(&mut out, relay));
         out.0
     }
 }
@@ -77,19 +83,8 @@ fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
             Mode::Off => "off",
         },
     );
-    out.text(
-        "profile",
-        match profile {
-            Profile::Rfc7341 => "rfc7341",
-            Profile::Draft01 => "draft01",
-            Profile::Dual => "dual",
-        },
-    );
-    let codes = format!(
-        "{{ request = {}, reply = {}, message = {}, enable = {}, servers = {} }}",
-        draft01.request, draft01.reply, draft01.message, draft01.enable, draft01.servers
-    );
-    out.bare("draft01", codes);
+    out.text("profile", profile_word(*profile));
+    out.bare("draft01", code_points(draft01));
     out.text(
         "dhcp6",
         match dhcp6.mode {
@@ -152,6 +147,21 @@ fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
     out.bare("accept", accepted);
 }
 
+fn profile_word(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Rfc7341 => "rfc7341",
+        Profile::Draft01 => "draft01",
+        Profile::Dual => "dual",
+    }
+}
+
+fn code_points(codes: &Draft01) -> String {
+    let Draft01 { request, reply, message, enable, servers } = codes;
+    format!(
+        "{{ request = {request}, reply = {reply}, message = {message}, enable = {enable}, servers = {servers} }}"
+    )
+}
+
 /// TOML as it is being written.
 #[derive(Default)]
 struct Toml(String);
@@ -165,18 +175,28 @@ impl Toml {
         self.bare(key, quoted(value));
     }
 
+    /// The heading of a table.
+    fn head(&mut self, head: &str) {
+        let _ = writeln!(self.0, "\n{head}");
+    }
+
+    /// A list of texts.
+    fn texts(&mut self, key: &str, entries: &[impl ToString]) {
+        self.bare(key, list(&entries.iter().map(|entry| quoted(&entry.to_string())).collect::<Vec<_>>()));
+    }
+
     fn span_or_never(&mut self, key: &str, span: Option<Duration>) {
         self.text(key, &span.map_or_else(|| "never".to_owned(), span_text));
     }
 }
 
-fn list(entries: &[impl Display]) -> String {
+pub(super) fn list(entries: &[impl Display]) -> String {
     let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
     format!("[{}]", entries.join(", "))
 }
 
 /// A basic string of TOML.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for found in text.chars() {
         match found {

@@ -83,7 +83,8 @@ fn matches(reader: &mut Reader<'_>) -> Option<Match> {
     }
 }
 
-fn namespace(reader: &mut Reader<'_>) -> Option<String> {
+/// The name of a network namespace.
+pub(super) fn namespace(reader: &mut Reader<'_>) -> Option<String> {
     let value = reader.value("namespace")?;
     match &value.kind {
         ValueKind::String(name) if is_namespace_name(name) => Some(name.clone()),
@@ -153,7 +154,8 @@ fn route_table(reader: &mut Reader<'_>, out: &mut u32) {
     }
 }
 
-fn draft01(table: &mut Reader<'_>, out: &mut Draft01) {
+/// The code points of profile draft01.
+pub(super) fn draft01(table: &mut Reader<'_>, out: &mut Draft01) {
     table.number("request", &mut out.request, 1..=255);
     table.number("reply", &mut out.reply, 1..=255);
     table.number("message", &mut out.message, 1..=65_535);
@@ -290,18 +292,25 @@ fn contradictions(reader: &mut Reader<'_>, settings: &LinkSettings) {
         let wrong = "configuration would count as lost before it is refreshed";
         reader.wrong("stateless-max-stale", None, wrong, "must be longer than \"max-refresh\"");
     }
-    let draft = &settings.draft01;
+    for (wrong, right) in code_points(settings.profile, &settings.draft01) {
+        reader.wrong("draft01", None, wrong, right);
+    }
+}
+
+/// What is wrong with code points of draft01 together, and what would be right.
+pub(super) fn code_points(profile: Profile, draft: &Draft01) -> Vec<(&'static str, &'static str)> {
     let options = [draft.message, draft.enable, draft.servers];
     let [message, enable, servers] = options;
-    if settings.profile == Profile::Rfc7341 {
-        return;
+    let mut found = Vec::new();
+    if profile == Profile::Rfc7341 {
+        return found;
     }
     if draft.request == draft.reply {
-        reader.wrong("draft01", None, "\"request\" and \"reply\" are the same", "must be two message types");
+        found.push(("\"request\" and \"reply\" are the same", "must be two message types"));
     }
     if message == enable || message == servers || enable == servers {
         let wrong = "\"message\", \"enable\" and \"servers\" are not three options";
-        reader.wrong("draft01", None, wrong, "must differ from each other");
+        found.push((wrong, "must differ from each other"));
     }
     // Message types and options that the DHCPv6 stage itself uses.
     let types = [draft.request, draft.reply];
@@ -309,10 +318,11 @@ fn contradictions(reader: &mut Reader<'_>, settings: &LinkSettings) {
         || options.iter().any(|code| *code < 64 || matches!(code, 82 | 83));
     let both = types.iter().any(|code| matches!(code, 20 | 21))
         || options.iter().any(|code| matches!(code, 87 | 88));
-    if taken || (both && settings.profile == Profile::Dual) {
+    if taken || (both && profile == Profile::Dual) {
         let wrong = "a code point means something else";
         let right = "must be message types above 13 and options above 63 other than 82 and 83, and with \
                      profile = \"dual\" not those of RFC 7341 either";
-        reader.wrong("draft01", None, wrong, right);
+        found.push((wrong, right));
     }
+    found
 }

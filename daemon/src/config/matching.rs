@@ -28,7 +28,7 @@ impl Match {
         if !is_interface_name(text) {
             return Err("cannot be the name of an interface");
         }
-        if !text.contains(['*', '?', '[']) {
+        if !is_pattern(text) {
             return Ok(Self::Name(text.to_owned()));
         }
         if Pattern(text).is_well_formed() {
@@ -78,6 +78,11 @@ pub(super) fn is_interface_name(text: &str) -> bool {
     (1..=127).contains(&text.len())
         && !matches!(text, "." | "..")
         && !text.bytes().any(|octet| matches!(octet, 0 | b'/' | b':' | b' ' | 0x09..=0x0d | 0xa0))
+}
+
+/// True if [`Match::parse`] takes it for more than one name.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
 }
 
 /// The name of a file in /run/netns, so of a namespace.

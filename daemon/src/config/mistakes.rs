@@ -103,6 +103,18 @@ impl Mistakes {
         }
     }
 
+    /// Adds one about a key at a place.
+    pub(super) fn key(
+        &mut self,
+        place: &Place,
+        key: impl Into<String>,
+        wrong: impl Into<String>,
+        right: impl Into<String>,
+    ) {
+        let (key, wrong, right) = (key.into(), wrong.into(), right.into());
+        self.push(Mistake { place: place.clone(), key, wrong, right });
+    }
+
     /// Adds one about a place as a whole.
     pub(super) fn at(&mut self, place: Place, wrong: impl Into<String>) {
         self.push(Mistake { place, key: String::new(), wrong: wrong.into(), right: String::new() });
@@ -113,6 +125,19 @@ impl Mistakes {
         if !lines.is_empty() {
             self.kept.retain(|mistake| !lines.contains(&mistake.place.line) && mistake.wrong != MISSING);
         }
+    }
+
+    /// Forgets what is missing: when a part cannot be read, it may be there.
+    pub(super) fn forgive_missing(&mut self) {
+        self.kept.retain(|mistake| mistake.wrong != MISSING);
+    }
+
+    /// Takes out those of one source.
+    pub(super) fn take_of(&mut self, source: &str) -> Self {
+        let (taken, kept) =
+            std::mem::take(&mut self.kept).into_iter().partition(|mistake| mistake.place.source == source);
+        self.kept = kept;
+        Self { kept: taken, more: 0 }
     }
 
     /// Adds others behind its own.

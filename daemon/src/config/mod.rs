@@ -5,13 +5,24 @@
 
 mod check;
 mod effective;
+mod external;
 mod link;
 mod matching;
 mod mistakes;
+mod options4;
+mod overlap;
+mod provider;
 mod raw;
 mod reader;
+mod relay;
+mod server;
+mod server6;
+mod serves;
+mod subnet4;
+mod subnet6;
 #[cfg(test)]
 mod tests;
+mod value4;
 
 pub use matching::Match;
 pub use mistakes::Mistakes;
@@ -92,8 +103,21 @@ pub struct RelayConfig {
     pub name: String,
     /// Name of the network namespace it works in; `None` is the service's own.
     pub namespace: Option<String>,
-    /// What the role is told.
+    /// What the role is told, except [`RelayConfig::own_relay_id`].
     pub settings: RelaySettings,
+    /// Its relay-id is the DUID of the service, which no configuration knows.
+    pub own_relay_id: bool,
+}
+
+impl RelayConfig {
+    /// What the role is told, when `duid` is that of the service.
+    pub fn settings_with(&self, duid: &Duid) -> RelaySettings {
+        let mut settings = self.settings.clone();
+        if self.own_relay_id {
+            settings.relay_id = Some(duid.clone());
+        }
+        settings
+    }
 }
 
 /// One `[[link]]`.

@@ -2,15 +2,77 @@
 
 use super::mistakes::{Mistake, Mistakes, Place, Shown};
 use config::{Map, Value, ValueKind};
+use dhcp4o6_protocol::ids::{hex, hex_decode};
+use dhcp4o6_protocol::time::Lifetime;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Most entries of any list.
+/// Most entries of a list.
 pub(super) const MAX_LIST: usize = 64;
+/// Most entries of a list that names interfaces, prefixes or interface-ids.
+pub(super) const MAX_NAMED: usize = 1024;
+/// Longest lifetime that is not for ever: 100 years.
+const LONGEST: u32 = 36_500 * 86_400;
 
 /// Where a value was written.
 pub(super) fn place_of(value: &Value) -> Place {
     value.origin().map(Place::from_text).unwrap_or_default()
+}
+
+/// What was written, and where.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+/// A key without a default.
+#[derive(Debug)]
+pub(super) struct Said<T> {
+    /// It was written, rightly or wrongly.
+    pub(super) given: bool,
+    /// What was written rightly.
+    pub(super) right: Option<At<T>>,
+}
+
+impl<T> Default for Said<T> {
+    fn default() -> Self {
+        Self { given: false, right: None }
+    }
+}
+
+/// A list, without the entries that are wrong.
+#[derive(Debug)]
+pub(super) struct Entries<T> {
+    /// There are some, right or wrong.
+    pub(super) given: bool,
+    /// Those that are right.
+    pub(super) right: Vec<At<T>>,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { given: false, right: Vec::new() }
+    }
+}
+
+impl<T: Clone> Entries<T> {
+    /// Without their places.
+    pub(super) fn values(&self) -> Vec<T> {
+        self.right.iter().map(|entry| entry.value.clone()).collect()
+    }
+}
+
+/// What a list is to hold.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// What its entries are.
+    pub(super) entries: &'static str,
+    /// What one entry must be.
+    pub(super) right: &'static str,
+    /// How many there may be.
+    pub(super) most: usize,
 }
 
 /// One table that is being read.
@@ -18,7 +80,7 @@ pub(super) struct Reader<'a> {
     path: String,
     place: Place,
     table: &'a Map<String, Value>,
-    known: Vec<&'static str>,
+    known: Vec<&'a str>,
     mistakes: &'a mut Mistakes,
 }
 
@@ -41,6 +103,24 @@ impl<'a> Reader<'a> {
         self.table.get(key)
     }
 
+    /// Every key with its value, in the order of the keys; all of them are known from now on.
+    pub(super) fn each(&mut self) -> Vec<(&'a str, &'a Value)> {
+        let mut entries: Vec<_> = self.table.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        entries.sort_by_key(|(key, _)| *key);
+        self.known.extend(entries.iter().map(|(key, _)| *key));
+        entries
+    }
+
+    /// Where the table begins.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where a key was written, or else where the table begins.
+    pub(super) fn place_of_key(&self, key: &str) -> Place {
+        self.table.get(key).map_or_else(|| self.place.clone(), place_of)
+    }
+
     /// Reports a mistake about a key; without a value the place is that of the key, or else that of the table.
     pub(super) fn wrong(
         &mut self,
@@ -54,7 +134,8 @@ impl<'a> Reader<'a> {
         self.mistakes.push(Mistake { place, key, wrong: wrong.into(), right: right.into() });
     }
 
-    fn path_of(&self, key: &str) -> String {
+    /// The path of a key of this table.
+    pub(super) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
@@ -159,17 +240,119 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A lifetime of whole seconds, at least `shortest` of them, or `"never"`.
+    pub(super) fn lifetime(&mut self, key: &'static str, out: &mut Said<Lifetime>, shortest: u32) {
+        match self.value(key) {
+            Some(value) if text_of(value) == Some("never") => {
+                out.given = true;
+                out.right = Some(At { value: Lifetime::INFINITE, place: place_of(value) });
+            }
+            _ => self.whole_seconds(key, out, shortest..=LONGEST, ", or \"never\""),
+        }
+    }
+
+    /// Whole seconds in `range`.
+    pub(super) fn seconds(
+        &mut self,
+        key: &'static str,
+        out: &mut Said<Lifetime>,
+        range: RangeInclusive<u32>,
+    ) {
+        self.whole_seconds(key, out, range, "");
+    }
+
+    fn whole_seconds(
+        &mut self,
+        key: &'static str,
+        out: &mut Said<Lifetime>,
+        range: RangeInclusive<u32>,
+        or: &str,
+    ) {
+        let Some(value) = self.value(key) else { return };
+        out.given = true;
+        let seconds = span_of(value)
+            .filter(|span| span.subsec_nanos() == 0)
+            .and_then(|span| u32::try_from(span.as_secs()).ok())
+            .filter(|seconds| range.contains(seconds));
+        match seconds {
+            Some(seconds) => out.right = Some(At { value: Lifetime(seconds), place: place_of(value) }),
+            None => {
+                let text = |seconds: &u32| span_text(Duration::from_secs(u64::from(*seconds)));
+                let right = format!(
+                    "must be seconds, or text with the unit s, m, h or d: from \"{}\" to \"{}\"{or}",
+                    text(range.start()),
+                    text(range.end())
+                );
+                self.wrong(key, None, shown(value), right);
+            }
+        }
+    }
+
+    /// Text that `read` understands; `right` is what it must be.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        out: &mut Said<T>,
+        right: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) {
+        let Some(value) = self.value(key) else { return };
+        out.given = true;
+        match text_of(value).and_then(read) {
+            Some(read) => out.right = Some(At { value: read, place: place_of(value) }),
+            None => self.wrong(key, None, shown(value), right),
+        }
+    }
+
+    /// A list of different texts that `read` understands.
+    pub(super) fn entries<T: Ord + Clone>(
+        &mut self,
+        key: &'static str,
+        out: &mut Entries<T>,
+        wanted: Wanted,
+        read: impl Fn(&str) -> Option<T>,
+    ) {
+        let Some(value) = self.value(key) else { return };
+        *out = Entries { given: true, right: Vec::new() };
+        let Some(list) = self.list_in(key, value, wanted.entries, wanted.most) else { return };
+        out.given = !list.is_empty();
+        let mut seen = BTreeSet::new();
+        for entry in list {
+            match text_of(entry).and_then(&read) {
+                None => self.wrong(key, Some(entry), shown(entry), wanted.right),
+                Some(found) if seen.insert(found.clone()) => {
+                    out.right.push(At { value: found, place: place_of(entry) });
+                }
+                Some(_) => {
+                    let wrong = format!("\"{}\" is listed twice", Shown(text_of(entry).unwrap_or_default()));
+                    self.wrong(key, Some(entry), wrong, "must be listed once");
+                }
+            }
+        }
+    }
+
     /// The entries of a list of at most [`MAX_LIST`].
     pub(super) fn list(&mut self, key: &'static str, entries: &str) -> Option<&'a [Value]> {
         let value = self.value(key)?;
+        self.list_in(key, value, entries, MAX_LIST)
+    }
+
+    /// The entries of `value`, which is that of `key`: a list of at most `most`.
+    pub(super) fn list_in<'v>(
+        &mut self,
+        key: &str,
+        value: &'v Value,
+        entries: &str,
+        most: usize,
+    ) -> Option<&'v [Value]> {
         match &value.kind {
-            ValueKind::Array(list) if list.len() <= MAX_LIST => Some(list),
+            ValueKind::Array(list) if list.len() <= most => Some(list),
             ValueKind::Array(list) => {
                 self.wrong(
                     key,
                     None,
                     format!("has {} entries", list.len()),
-                    format!("must be at most {MAX_LIST}"),
+                    format!("must be at most {most}"),
                 );
                 None
             }
@@ -195,6 +378,38 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads each table of the list under `key`, as [`Reader::table`] does. Returns how many entries there are.
+    pub(super) fn tables(&mut self, key: &'static str, mut read: impl FnMut(&mut Reader<'_>)) -> usize {
+        let Some(value) = self.value(key) else { return 0 };
+        let path = self.path_of(key);
+        let ValueKind::Array(list) = &value.kind else {
+            let right = format!("must be a list of tables, each begun with [[{path}]]");
+            self.wrong(key, None, shown(value), right);
+            return 1;
+        };
+        for entry in list {
+            let right = format!("must be a table, begun with [[{path}]]");
+            self.entry(key, entry, &right, &mut read);
+        }
+        list.len()
+    }
+
+    /// Reads one entry of the list under `key`, if it is a table; `right` is what it must be.
+    pub(super) fn entry(
+        &mut self,
+        key: &str,
+        entry: &Value,
+        right: &str,
+        read: impl FnOnce(&mut Reader<'_>),
+    ) {
+        let ValueKind::Table(table) = &entry.kind else {
+            return self.wrong(key, Some(entry), shown(entry), right);
+        };
+        let mut reader = Reader::new(self.path_of(key), place_of(entry), table, self.mistakes);
+        read(&mut reader);
+        reader.finish();
+    }
+
     /// Reports every key that nobody asked for.
     pub(super) fn finish(mut self) {
         let known = std::mem::take(&mut self.known);
@@ -208,6 +423,33 @@ impl<'a> Reader<'a> {
             };
             self.wrong(key, Some(value), "no such key", right);
         }
+    }
+}
+
+/// A value that is text.
+pub(super) fn text_of(value: &Value) -> Option<&str> {
+    match &value.kind {
+        ValueKind::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Octets written as text, or as hexadecimal digits behind `hex:`: 1 to 255.
+pub(super) fn octets(text: &str) -> Option<Vec<u8>> {
+    let octets = match text.strip_prefix("hex:") {
+        Some(digits) => hex_decode(digits)?,
+        None => text.as_bytes().to_vec(),
+    };
+    (1..=255).contains(&octets.len()).then_some(octets)
+}
+
+/// Octets as [`octets`] reads them: as text when all of them are printable ASCII.
+pub(super) fn octets_text(octets: &[u8]) -> String {
+    match std::str::from_utf8(octets) {
+        Ok(text) if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) && !text.starts_with("hex:") => {
+            text.to_owned()
+        }
+        _ => format!("hex:{}", hex(octets)),
     }
 }
 
@@ -270,7 +512,7 @@ fn right_span(range: &RangeInclusive<Duration>) -> String {
 }
 
 /// The known key that differs least, if it differs little.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(super) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     // `_` for `-` is the commonest slip and would count once for each.
     let key = key.to_lowercase().replace('_', "-");
     if key.len() > 40 {

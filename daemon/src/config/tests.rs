@@ -1,5 +1,7 @@
 //! The configuration as operators write it, right and wrong.
 
+mod server;
+
 use super::*;
 use dhcp4o6_protocol::settings::{Dhcp6Mode, Draft01, Mode, OnWithdraw, Profile, SourceCheck};
 use proptest::prelude::*;
@@ -356,7 +358,7 @@ fn an_unknown_key_is_a_mistake_and_the_nearest_key_is_named() {
         ),
         [
             "main.toml:1:1: lgo: no such key; did you mean \"log\"?",
-            "main.toml:2:1: colour: no such key; known here: log, duid, defaults, link",
+            "main.toml:2:1: colour: no such key; known here: log, duid, defaults, link, server, relay",
             "main.toml:5:1: link.on_withdraw: no such key; did you mean \"on-withdraw\"?",
             "main.toml:7:1: link.accept.dsn: no such key; did you mean \"dns\"?",
         ]
@@ -551,7 +553,7 @@ fn nesting_and_length_have_limits_c1() {
     assert_eq!(
         mistakes(&format!("a = {}{}\n", "[".repeat(17), "]".repeat(17))),
         [
-            "main.toml:1:1: a: no such key; known here: log, duid, defaults, link",
+            "main.toml:1:1: a: no such key; known here: log, duid, defaults, link, server, relay",
             "main.toml:1:21: is nested deeper than 16 levels",
         ]
     );
@@ -656,7 +658,7 @@ fn mistakes_of_the_environment_name_the_variable() {
     assert_eq!(
         files.mistakes(&[("DHCP4O6_LOGG", "debug"), ("DHCP4O6_DEFAULTS__METRIC", "x"), ("DHCP4O6_", "1")]),
         [
-            "environment variable DHCP4O6_: no such key; known here: log, duid, defaults, link",
+            "environment variable DHCP4O6_: no such key; known here: log, duid, defaults, link, server, relay",
             "environment variable DHCP4O6_DEFAULTS__METRIC: defaults.metric: \"x\" is not valid; must be a whole \
              number from 0 to 4294967295",
             "environment variable DHCP4O6_LOGG: logg: no such key; did you mean \"log\"?",
