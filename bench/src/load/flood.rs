@@ -1,0 +1,55 @@
+//! Messages without heed for answers: to find out what something in between can bear.
+
+use super::batch::BATCH;
+use super::clock::now;
+use super::run::{DURATION, Ran, Run};
+use dhcp4o6_protocol::time::Instant;
+use std::io;
+use std::time::Duration;
+
+impl Run<'_> {
+    /// Sends the first DISCOVER of every client again and again.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn flood(mut self) -> io::Result<Ran> {
+        let made_at = now();
+        while self.crowd.has_idle() {
+            self.crowd.begin(made_at, made_at);
+        }
+        let messages = self.crowd.outbox.len();
+        let began_at = now();
+        let measured_at = began_at + self.load.warm_up;
+        let ends_at = measured_at + self.load.duration.unwrap_or(DURATION);
+        let mut is_measured = false;
+        let (mut total, mut next) = (0, 0);
+        loop {
+            let time = now();
+            if time >= measured_at && !is_measured {
+                is_measured = true;
+                self.crowd.figures.reset();
+            }
+            if time >= ends_at || self.is_interrupted(time) {
+                self.progress.clear();
+                return Ok(Ran { crowd: self.crowd, measured: time.since(measured_at), bound_in: None });
+            }
+            let allowed = self.allowed(began_at, time).saturating_sub(total);
+            let end = messages.min(next + BATCH).min(next.saturating_add(allowed));
+            if next == end {
+                self.socket.wait(Some(Duration::from_micros(100)), None)?;
+                continue;
+            }
+            let refused = self.crowd.outbox.send(&self.socket, next..end)?;
+            self.crowd.figures.sent += (end - next) as u64;
+            self.crowd.figures.not_sent += refused;
+            total += end - next;
+            next = if end == messages { 0 } else { end };
+        }
+    }
+
+    /// How many may have been sent by now.
+    fn allowed(&self, began_at: Instant, time: Instant) -> usize {
+        let passed = time.since(began_at).as_secs_f64();
+        self.load.rate.map_or(usize::MAX, |rate| (passed * f64::from(rate)) as usize)
+    }
+}
