@@ -35,6 +35,7 @@ refusals! {
     Malformed4 "malformed4" "The DHCPv4 message is too short, or its cookie, op, hlen, an option or the message type is wrong.";
     HopLimit "hop-limit" "The relay message has passed too many relay agents.";
     BadReply6 "bad-reply6" "The Advertise or Reply has no or two server identifiers, or a wrong client identifier or transaction id.";
+    BadQuery6 "bad-query6" "The client's message lacks an identifier or option that it must have, or has one it must not have.";
     UnexpectedState "unexpected-state" "The message is well formed, but nothing waits for its type now.";
     BadOption88 "bad-opt88" "The list of 4o6 servers has a wrong length or no usable entry.";
     Option88Truncated "opt88-truncated" "The list of 4o6 servers is longer than what is used of it.";
