@@ -43,7 +43,8 @@ pub struct Options6 {
 pub struct Subnet6 {
     /// The link's prefix: its addresses are here, and relay agents with a link-address in it are on it.
     pub prefix: Prefix6,
-    /// Whom it serves besides.
+    /// Whom it serves besides. With no entry it takes in whoever no other subnet does; those whose relay agents name
+    /// another link by its address get prefixes and options there, and no addresses.
     pub serves: Serves,
     /// First and last address of each pool, inside the prefix.
     pub pools: Vec<(Ipv6Addr, Ipv6Addr)>,

@@ -1,0 +1,6 @@
+//! The engine seen from its clients.
+
+mod addresses;
+mod bench;
+mod options;
+mod refusing;
