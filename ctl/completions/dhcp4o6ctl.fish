@@ -29,7 +29,7 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -s n -l namespace -d
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -s j -l json -d 'Print JSON'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -s h -l help -d 'Print help'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -s V -l version -d 'Print version'
-complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "status" -d 'Show all links in a table'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "status" -d 'Show all links, and the provider\'s roles, in tables'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "show" -d 'Show everything about a link, and what came from where'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "explain" -d 'Say step by step why a link has IPv4 or not, where it stops, and what to do'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "monitor" -d 'Follow what happens, until interrupted'
@@ -40,6 +40,13 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "release" -d '
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "restart" -d 'Begin again from DHCPv6, keeping what is installed if it proves valid'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "up" -d 'Run the link again after `down`'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "down" -d 'Stop the link; leases are given back or kept as configured'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "leases" -d 'Show the leases that the provider\'s server gave'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "pools" -d 'Show how full the pools of the provider\'s server are'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "select-test" -d 'Say which subnet and address a query would get from the provider\'s server, and why'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "revoke" -d 'End the leases of an address; its client is refused when it renews'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "reservations" -d 'Show the addresses that operators reserved with `reserve`'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "reserve" -d 'Keep an IPv4 address for one client'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "unreserve" -d 'Take back what `reserve` did'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand status" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand status" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand status" -s j -l json -d 'Print JSON'
@@ -98,3 +105,50 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand down" -s n -l name
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand down" -s w -l wait -d 'Wait for the outcome; without this, return when it has begun'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand down" -s j -l json -d 'Print JSON'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand down" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s s -l state -d 'Only those in this state: bound, expired, released or declined' -r -f -a "bound\t''
+expired\t''
+released\t''
+declined\t''"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s a -l after -d 'Begin after the lease of this address' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s l -l limit -d 'Show this many at most' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand leases" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand pools" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand pools" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand pools" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand pools" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s i -l interface -d 'The interface it would come in by; any served one when left out' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s s -l source -d 'The client\'s IPv6 address; link-local when left out' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s a -l link-address -d 'Link-address of the relay agent next to the client' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l interface-id -d 'Interface-id of that relay agent: text, or `hex:` and hexadecimal digits' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s c -l client-id -d 'The client\'s DHCPv4 client identifier (option 61), in hexadecimal digits' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l hardware -d 'The Ethernet address of a client without client identifier' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s r -l requested -d 'The address the client asks for (option 50)' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l subnet-selection -d 'The subnet the client asks for (option 118)' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l shared -d 'The client can use a part of an address\'s ports (RFC 7618)'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand revoke" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand revoke" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand revoke" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand revoke" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reservations" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reservations" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reservations" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reservations" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -l client-id -d 'For the client with this DHCPv4 client identifier (option 61), in hexadecimal digits' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -l duid -d 'For the host with this DUID, in hexadecimal digits' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -l circuit -d 'For whoever is behind this interface-id of a relay agent: text, or `hex:` and hexadecimal digits' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -l hardware -d 'For the client with this Ethernet address and no client identifier' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand reserve" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s n -l namespace -d 'The network namespace of LINK, where links of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s h -l help -d 'Print help'

@@ -1,7 +1,9 @@
 //! The command line. The manual page and the shell completions are made from this file.
 
+use crate::hex::{Octets, TextOrOctets};
 use clap::{Args, Parser, Subcommand};
 use dhcp4o6_dbus::BusAddress;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Show and control what dhcp4o6d does on each link, and why.
 #[derive(Parser, Clone, Debug)]
@@ -27,7 +29,7 @@ pub struct Arguments {
 /// What to do.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Show all links in a table
+    /// Show all links, and the provider's roles, in tables
     Status,
     /// Show everything about a link, and what came from where
     Show(Link),
@@ -49,6 +51,126 @@ pub enum Command {
     Up(Control),
     /// Stop the link; leases are given back or kept as configured
     Down(Control),
+    /// Show the leases that the provider's server gave
+    Leases(Leases),
+    /// Show how full the pools of the provider's server are
+    Pools,
+    /// Say which subnet and address a query would get from the provider's server, and why
+    SelectTest(SelectTest),
+    /// End the leases of an address; its client is refused when it renews
+    Revoke(Address),
+    /// Show the addresses that operators reserved with `reserve`
+    Reservations,
+    /// Keep an IPv4 address for one client
+    Reserve(Reserve),
+    /// Take back what `reserve` did
+    Unreserve(Address),
+}
+
+/// Which leases.
+#[derive(Args, Clone, Debug)]
+pub struct Leases {
+    /// Only those in this state: bound, expired, released or declined
+    #[arg(long, short, value_name = "STATE",
+          value_parser = clap::builder::PossibleValuesParser::new(["bound", "expired", "released", "declined"]))]
+    pub state: Option<String>,
+
+    /// Begin after the lease of this address
+    #[arg(long, short, value_name = "ADDRESS")]
+    pub after: Option<String>,
+
+    /// Show this many at most
+    #[arg(long, short, value_name = "COUNT")]
+    pub limit: Option<u64>,
+}
+
+/// An address.
+#[derive(Args, Clone, Debug)]
+pub struct Address {
+    /// The address
+    #[arg(value_name = "ADDRESS")]
+    pub address: IpAddr,
+}
+
+/// What to keep for whom.
+#[derive(Args, Clone, Debug)]
+#[group(id = "for", required = true, multiple = false,
+        args = ["client_id", "duid", "circuit", "hardware"])]
+pub struct Reserve {
+    /// The address
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
+
+    /// For the client with this DHCPv4 client identifier (option 61), in hexadecimal digits
+    #[arg(long, value_name = "OCTETS")]
+    pub client_id: Option<Octets>,
+
+    /// For the host with this DUID, in hexadecimal digits
+    #[arg(long, value_name = "OCTETS")]
+    pub duid: Option<Octets>,
+
+    /// For whoever is behind this interface-id of a relay agent: text, or `hex:` and hexadecimal digits
+    #[arg(long, value_name = "TEXT")]
+    pub circuit: Option<TextOrOctets>,
+
+    /// For the client with this Ethernet address and no client identifier
+    #[arg(long, value_name = "OCTETS")]
+    pub hardware: Option<Octets>,
+}
+
+impl Reserve {
+    /// The kind of holder, as the bus calls it, and its octets.
+    pub fn holder(&self) -> (&'static str, Vec<u8>) {
+        let octets = |octets: &Option<Octets>| octets.clone().map(|octets| octets.0);
+        let kinds = [
+            ("client-id", octets(&self.client_id)),
+            ("duid", octets(&self.duid)),
+            ("circuit", self.circuit.clone().map(|circuit| circuit.0)),
+            ("hardware", octets(&self.hardware)),
+        ];
+        let given = kinds.into_iter().find_map(|(kind, octets)| Some((kind, octets?)));
+        given.unwrap_or_default()
+    }
+}
+
+/// A query that has not come.
+#[derive(Args, Clone, Debug)]
+pub struct SelectTest {
+    /// The interface it would come in by; any served one when left out
+    #[arg(long, short, value_name = "NAME")]
+    pub interface: Option<String>,
+
+    /// The client's IPv6 address; link-local when left out
+    #[arg(long, short, value_name = "ADDRESS")]
+    pub source: Option<Ipv6Addr>,
+
+    /// Link-address of the relay agent next to the client
+    #[arg(long, short = 'a', value_name = "ADDRESS")]
+    pub link_address: Option<Ipv6Addr>,
+
+    /// Interface-id of that relay agent: text, or `hex:` and hexadecimal digits
+    #[arg(long, value_name = "TEXT")]
+    pub interface_id: Option<TextOrOctets>,
+
+    /// The client's DHCPv4 client identifier (option 61), in hexadecimal digits
+    #[arg(long, short, value_name = "OCTETS")]
+    pub client_id: Option<Octets>,
+
+    /// The Ethernet address of a client without client identifier
+    #[arg(long, value_name = "OCTETS", conflicts_with = "client_id")]
+    pub hardware: Option<Octets>,
+
+    /// The address the client asks for (option 50)
+    #[arg(long, short, value_name = "ADDRESS")]
+    pub requested: Option<Ipv4Addr>,
+
+    /// The subnet the client asks for (option 118)
+    #[arg(long, value_name = "ADDRESS")]
+    pub subnet_selection: Option<Ipv4Addr>,
+
+    /// The client can use a part of an address's ports (RFC 7618)
+    #[arg(long)]
+    pub shared: bool,
 }
 
 /// A link.
@@ -74,7 +196,7 @@ pub struct Monitor {
 /// What to count.
 #[derive(Args, Clone, Debug)]
 pub struct Counters {
-    /// Name of the interface; all links when left out
+    /// Name of the interface; all links and the provider's roles when left out
     #[arg(value_name = "LINK")]
     pub link: Option<String>,
 

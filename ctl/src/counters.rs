@@ -2,12 +2,13 @@
 
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
+use crate::provider;
 use crate::service::{Service, number};
 use crate::table::{Cell, lines};
 use dhcp4o6_dbus::STATISTICS1;
 use serde_json::{Map, Value};
 
-/// Prints the counters of one link or all.
+/// Prints the counters of one link, or of all links and the provider's roles.
 pub async fn run(
     service: &Service,
     name: Option<&str>,
@@ -15,9 +16,9 @@ pub async fn run(
     zeros: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    let links = match name {
-        Some(name) => vec![service.link(name, namespace).await?],
-        None => service.links(namespace).await?,
+    let (links, roles) = match name {
+        Some(name) => (vec![service.link(name, namespace).await?], Vec::new()),
+        None => service.both_sides(namespace).await?,
     };
     let mut all = Vec::new();
     for link in links {
@@ -52,6 +53,13 @@ pub async fn run(
         }
         for line in lines(*output, &rows) {
             output.line(&line)?;
+        }
+    }
+    for role in &roles {
+        if output.json {
+            all.push(provider::summary(role));
+        } else {
+            provider::counters(role, zeros, output)?;
         }
     }
     if output.json {

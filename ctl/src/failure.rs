@@ -51,7 +51,11 @@ impl From<Error> for Failure {
             | Error::NotAuthorized(text)
             | Error::Storage(text)
             | Error::InvalidArgument(text)
-            | Error::LimitsExceeded(text) => Self::Failed(text),
+            | Error::LimitsExceeded(text)
+            | Error::Taken(text)
+            | Error::NoReservation(text)
+            | Error::External(text)
+            | Error::NoSuchRole(text) => Self::Failed(text),
         }
     }
 }

@@ -8,8 +8,10 @@ mod control;
 mod counters;
 mod explain;
 mod failure;
+mod hex;
 mod monitor;
 mod output;
+mod provider;
 mod service;
 mod show;
 mod status;
@@ -20,6 +22,7 @@ use clap::Parser;
 use control::Request;
 use failure::Failure;
 use output::Output;
+use provider::Provider;
 use service::Service;
 use std::process::ExitCode;
 
@@ -41,21 +44,37 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    let service = Service::connect(&arguments.bus).await?;
     let namespace = arguments.namespace.as_deref();
+    let service = || Service::connect(&arguments.bus);
+    let provider = || Provider::connect(&arguments.bus);
     match arguments.command.as_ref().unwrap_or(&Command::Status) {
-        Command::Status => status::run(&service, namespace, output).await,
-        Command::Show(of) => show::run(&service, &of.link, namespace, output).await,
-        Command::Explain(of) => explain::run(&service, &of.link, namespace, output).await,
+        Command::Status => status::run(&service().await?, namespace, output).await,
+        Command::Show(of) => show::run(&service().await?, &of.link, namespace, output).await,
+        Command::Explain(of) => explain::run(&service().await?, &of.link, namespace, output).await,
         Command::Monitor(of) => {
-            monitor::run(&service, of.link.as_deref(), namespace, of.properties, output).await
+            monitor::run(&service().await?, of.link.as_deref(), namespace, of.properties, output).await
         }
-        Command::Counters(of) => counters::run(&service, of.link.as_deref(), namespace, of.all, output).await,
-        Command::Renew(of) => control::run(&service, Request::Renew, of, namespace, output).await,
-        Command::Rebind(of) => control::run(&service, Request::Rebind, of, namespace, output).await,
-        Command::Release(of) => control::run(&service, Request::Release, of, namespace, output).await,
-        Command::Restart(of) => control::run(&service, Request::Restart, of, namespace, output).await,
-        Command::Up(of) => control::run(&service, Request::Up, of, namespace, output).await,
-        Command::Down(of) => control::run(&service, Request::Down, of, namespace, output).await,
+        Command::Counters(of) => {
+            counters::run(&service().await?, of.link.as_deref(), namespace, of.all, output).await
+        }
+        Command::Renew(of) => control::run(&service().await?, Request::Renew, of, namespace, output).await,
+        Command::Rebind(of) => control::run(&service().await?, Request::Rebind, of, namespace, output).await,
+        Command::Release(of) => {
+            control::run(&service().await?, Request::Release, of, namespace, output).await
+        }
+        Command::Restart(of) => {
+            control::run(&service().await?, Request::Restart, of, namespace, output).await
+        }
+        Command::Up(of) => control::run(&service().await?, Request::Up, of, namespace, output).await,
+        Command::Down(of) => control::run(&service().await?, Request::Down, of, namespace, output).await,
+        Command::Leases(of) => provider::leases(&provider().await?, of, output).await,
+        Command::Pools => provider::pools(&provider().await?, output).await,
+        Command::SelectTest(of) => provider::select_test(&provider().await?, of, output).await,
+        Command::Revoke(of) => provider::revoke(&provider().await?, &of.address.to_string(), output).await,
+        Command::Reservations => provider::reservations(&provider().await?, output).await,
+        Command::Reserve(of) => provider::reserve(&provider().await?, of, output).await,
+        Command::Unreserve(of) => {
+            provider::unreserve(&provider().await?, &of.address.to_string(), output).await
+        }
     }
 }

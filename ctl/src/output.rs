@@ -129,7 +129,7 @@ pub fn safe(text: &str) -> String {
 }
 
 /// JSON without anything that a terminal could obey. Outside strings JSON is ASCII, and inside them `\u` says the same.
-fn ascii(json: &str) -> String {
+pub fn ascii(json: &str) -> String {
     json.chars().fold(String::with_capacity(json.len()), |mut ascii, c| {
         match c {
             '\n' | ' '..='~' => ascii.push(c),

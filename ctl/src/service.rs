@@ -1,6 +1,7 @@
 //! The service's end of the bus.
 
 use crate::failure::Failure;
+use crate::provider::{Provider, Role};
 use dhcp4o6_dbus::{
     BUS_NAME, BusAddress, CLIENT1, DHCP6_STAGE1, LINK1, Link1Proxy, LinkSummary, Manager1Proxy, STATISTICS1,
     to_json,
@@ -63,6 +64,29 @@ impl Service {
         let manager =
             Manager1Proxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
         Ok(Self { connection, manager })
+    }
+
+    /// Whether the subscriber's side runs.
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub async fn runs(&self) -> Result<bool, Failure> {
+        let bus = zbus::fdo::DBusProxy::builder(&self.connection).cache_properties(CacheProperties::No);
+        let name = zbus::names::BusName::from_static_str(BUS_NAME)?;
+        Ok(bus.build().await?.name_has_owner(name).await.map_err(zbus::Error::from)?)
+    }
+
+    /// Every link, as [`Service::links`], and every role of the provider; one of the two sides may not run.
+    ///
+    /// # Errors
+    /// When neither side answers.
+    pub async fn both_sides(&self, namespace: Option<&str>) -> Result<(Vec<Found>, Vec<Role>), Failure> {
+        let roles = Provider::over(self.connection.clone()).await?.roles().await;
+        match (self.links(namespace).await, roles) {
+            (Ok(links), roles) => Ok((links, roles.unwrap_or_default())),
+            (Err(Failure::NoService(_)), Ok(roles)) => Ok((Vec::new(), roles)),
+            (Err(failure), _) => Err(failure),
+        }
     }
 
     /// Every link, of one namespace if one is given; by namespace and name.

@@ -1,32 +1,45 @@
-//! `status`: a table of links.
+//! `status`: tables of links and of the provider's roles.
 
 use crate::clock;
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
+use crate::provider;
 use crate::service::{Found, Service, number, text, title, why_missing};
 use crate::table::{Cell, lines};
 use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, Missing};
 use serde_json::{Value, json};
 
-/// Prints the table.
+/// Prints the tables.
 pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) -> Result<(), Failure> {
-    let links = service.links(namespace).await?;
+    let (links, mut roles) = service.both_sides(namespace).await?;
+    roles
+        .retain(|role| namespace.is_none_or(|namespace| namespace == text(&role.properties, &["Namespace"])));
+    // Where only the provider's side runs, there is nothing to say of links.
+    let subscriber = service.runs().await?;
     let links = service.everything_of(&links).await?;
-    let mut missing = service.manager.missing().await?;
-    missing.retain(|link| namespace.is_none_or(|namespace| namespace == link.namespace));
-    let storage = service.manager.storage().await?;
-    let mistakes = service.manager.configuration_errors().await?;
+    let (mut missing, mut storage, mut mistakes) = (Vec::new(), String::new(), Vec::new());
+    if subscriber {
+        missing = service.manager.missing().await?;
+        missing.retain(|link| namespace.is_none_or(|namespace| namespace == link.namespace));
+        storage = service.manager.storage().await?;
+        mistakes = service.manager.configuration_errors().await?;
+    }
     if output.json {
         return output.document(&json!({
             "links": links.iter().map(|(link, all)| summary(link, all)).collect::<Vec<_>>(),
             "missing": missing.iter().map(|link| json!({
                 "match": link.matches, "namespace": link.namespace, "reason": link.reason,
             })).collect::<Vec<_>>(),
+            "roles": roles.iter().map(provider::summary).collect::<Vec<_>>(),
             "storage": storage,
             "configuration-errors": mistakes,
         }));
     }
+    provider::table(&roles, output)?;
     if links.is_empty() && missing.is_empty() {
+        if !subscriber {
+            return Ok(());
+        }
         output.line("No link is configured. See dhcp4o6.toml(5).")?;
     } else {
         for line in lines(*output, &rows(&links, &missing)) {

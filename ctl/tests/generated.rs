@@ -5,6 +5,10 @@
 #[allow(dead_code, unreachable_pub, reason = "only the shape of the arguments is used here")]
 mod args;
 
+#[path = "../src/hex.rs"]
+#[allow(dead_code, unreachable_pub, reason = "only the types of arguments are used here")]
+mod hex;
+
 use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::Path;
@@ -80,9 +84,10 @@ const DESCRIPTION: &str = r".SH SYNOPSIS
 shows and controls what
 .BR dhcp4o6d (8)
 does on each link: whether the provider gives IPv4 by DHCPv4 over DHCPv6, what was obtained, and why not if it was not.
+On the provider's side it shows the server and the relay agents, leases and pools.
 Without a command it prints the table of
 .BR status .
-Everybody may look; only root may control.
+Everybody may look; only root may control, and see who has which lease.
 .PP
 It uses the D\-Bus interface of the service and nothing else, so
 .BR busctl (1)
@@ -127,6 +132,12 @@ It cannot go on without an operator; it tries again now and then.
 .TP
 .B missing
 The link is configured and not there.
+.PP
+A role of the provider is
+.BR starting ", " running ", " failed ,
+or
+.B degraded
+while leases cannot be stored and no new ones are given.
 .SH EXIT STATUS
 .TP
 .B 0
@@ -156,6 +167,9 @@ Why does this link have no IPv4?
 .TP
 Get a new lease and go on when it is there, for 30 seconds at most:
 .B dhcp4o6ctl restart \-\-wait \-\-timeout 30 wan0
+.TP
+What would a client behind this relay agent get, and why?
+.B dhcp4o6ctl select\-test \-\-link\-address 2001:db8:1::1 \-\-client\-id ff000000010003000102005e100001
 .TP
 The IPv4 address, for a script:
 .B "dhcp4o6ctl \-\-json status | jq \-r '.links[].ipv4'"
