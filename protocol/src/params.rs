@@ -11,6 +11,8 @@ const fn secs(secs: u64) -> Duration {
 pub const CLIENT6_PORT: u16 = 546;
 /// UDP port of DHCPv6 servers and relay agents, RFC 8415 §7.2.
 pub const SERVER6_PORT: u16 = 547;
+/// UDP port of DHCPv4 servers and relay agents, RFC 2131 §4.1.
+pub const SERVER4_PORT: u16 = 67;
 /// All_DHCP_Relay_Agents_and_Servers, RFC 8415 §7.1.
 pub const ALL_RELAYS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// All_DHCP_Servers, RFC 8415 §7.1.

@@ -72,6 +72,7 @@ refusals! {
     UnknownServer "unknown-server" "The reply is not from a configured server.";
     ForeignGiaddr "foreign-giaddr" "The relay agent address is not ours.";
     NoRoom "no-room" "What has to be added does not fit.";
+    NoWayBack "no-way-back" "The server did not return what was sent along to find the client.";
     Unsolicited "unsolicited" "Nobody asked for this reply.";
     RateLimited "rate-limited" "More was to be sent than the limit allows.";
     NoSubnet "no-subnet" "No subnet serves this client.";

@@ -1,21 +1,57 @@
 //! The external engine: DHCPv4 servers that are reached by IPv4, as a relay agent reaches them (RFC 2131, RFC 3046).
-//! It keeps no state: what is needed to find the way back travels in option 82.
+//!
+//! It keeps no state of any client: what is needed to find the way back travels in option 82, which servers return.
+//! So any number of fronts with the same secret may stand before the same servers, and any of them can handle any
+//! answer. What unmodified servers do with option 82 decides how it looks:
+//!
+//! - Kea sorts sub-options and joins those of one code, ISC dhcpd drops the second one: sub-options have different
+//!   codes, in ascending order, and ours is looked for by its code.
+//! - Kea doubles, ISC dhcpd cuts what is longer than one option: there are never more than 240 octets.
+//! - dnsmasq leaves option 82 out when query and option do not fit into the size that option 57 allows: option 57 grows
+//!   by what we add, and never by more, so that an answer without our part still fits the client.
+//! - ISC dhcpd (unless `echo-client-id` is on) and dnsmasq do not return option 61: a copy travels along.
+//! - dnsmasq refuses a REQUEST that names another server, ISC dhcpd acknowledges it: it goes to the named one alone.
+//!
+//! An INFORM is answered by dnsmasq only. Kea and ISC dhcpd send that answer to the client's own address by IPv4.
 
+mod message;
+mod metadata;
+mod silence;
+#[cfg(test)]
+mod tests;
+
+use super::back::Back;
+use crate::params::SERVER4_PORT;
 use crate::prefix::Prefix4;
+use crate::provider::{Datagram, Effect, Port};
+use crate::refused::Refused;
+use crate::server4::Query;
 use crate::server4::settings::Serves;
-use std::net::Ipv4Addr;
+use crate::way::Way;
+use crate::wire::agent::{self, AgentInformation, code::LINK_SELECTION};
+use crate::wire::v4::{self, Message, MessageType, code};
+use metadata::{Metadata, Seal};
+pub use silence::Silence;
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
+
+/// Octets of option 82 up to which a copy of option 61 travels along.
+const COMFORTABLE: usize = 100;
+/// Most octets of option 82.
+const LARGEST: usize = 240;
+/// Relay agents that a message may have passed, RFC 1542 §4.1.1.
+const HOPS_LIMIT: u8 = 16;
 
 /// All settings of the external engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Every query goes to each of them: 1 to 8.
+    /// Every query goes to each of them, unless its option 54 names one: 1 to 8.
     pub servers: Vec<Ipv4Addr>,
     /// Our address, that the servers answer to.
     pub giaddr: Ipv4Addr,
     /// Which subnet the servers shall choose from (sub-option 5, RFC 3527), by where the client is. The first that
     /// matches, by the same rules as subnets of the built-in engine; none leaves it to giaddr.
     pub links: Vec<LinkSelection>,
-    /// Sub-option of option 82 that takes the way back: 1 to 254.
+    /// Sub-option of option 82 that takes the way back: 1 to 254, but not 5.
     pub sub_option: u8,
 }
 
@@ -31,4 +67,138 @@ pub struct LinkSelection {
     pub serves: Serves,
     /// The subnet.
     pub prefix: Prefix4,
+}
+
+/// The engine: settings, and a key.
+#[derive(Debug)]
+pub struct External {
+    settings: Settings,
+    seal: Seal,
+}
+
+impl External {
+    /// An engine. Fronts that shall handle each other's answers have the same `secret`.
+    pub fn new(settings: Settings, secret: [u8; 16]) -> Self {
+        Self { settings, seal: Seal::new(secret) }
+    }
+
+    /// Sends a client's message to the servers. `back` is how an answer reaches the client.
+    ///
+    /// What leaves is written anew from what was understood: an option that a server could find and we did not, behind
+    /// an End or in a field that is not overloaded, does not get through.
+    ///
+    /// # Errors
+    /// When it is not a client's message, has relay agent information already, passed too many relay agents, or there
+    /// is no room for the way back.
+    pub fn forward(&self, query: &Query<'_>, back: &Back, out: &mut Vec<Effect>) -> Result<(), Refused> {
+        let message = query.message;
+        if message.op != v4::BOOTREQUEST {
+            return Err(Refused::OpUnsupported);
+        }
+        let kind = message.kind().filter(|kind| is_from_client(*kind)).ok_or(Refused::Unsupported4)?;
+        if message.option(code::RELAY_AGENT).is_some() {
+            return Err(Refused::Option82FromClient);
+        }
+        if message.hops >= HOPS_LIMIT {
+            return Err(Refused::HopsLimit);
+        }
+        let (agent, restored) = self.agent(message, query.way, back)?;
+        // Larger by what we add, less what we put back in its place: the client's own limit holds for the rest.
+        let extra = agent.len().saturating_add(2).saturating_sub(restored);
+        let payload = message::to_server(message, kind, self.settings.giaddr, extra, &agent);
+        let named = message.address(code::SERVER_ID);
+        let known = self.settings.servers.iter().find(|server| named == Some(**server));
+        let servers = known.map_or(&self.settings.servers[..], std::slice::from_ref);
+        out.extend(servers.iter().map(|server| Effect::Send {
+            via: Port::Upstream4(self.settings.giaddr),
+            interface: 0,
+            source: None,
+            to: SocketAddrV6::new(server.to_ipv6_mapped(), SERVER4_PORT, 0, 0),
+            payload: payload.clone(),
+        }));
+        Ok(())
+    }
+
+    /// Takes what came from a server: the way to the client, and the message as it would be without us.
+    ///
+    /// # Errors
+    /// When it is not a server's answer to something that a front with our secret asked for this very client.
+    pub fn back(&self, datagram: &Datagram<'_>) -> Result<(Back, Vec<u8>), Refused> {
+        let from = datagram.from.ip().to_canonical();
+        if !self.settings.servers.iter().any(|server| from == IpAddr::V4(*server)) {
+            return Err(Refused::UnknownServer);
+        }
+        let message = Message::parse(datagram.payload).map_err(|_| Refused::Malformed4)?;
+        if message.op != v4::BOOTREPLY {
+            return Err(Refused::OpUnsupported);
+        }
+        if !message.kind().is_some_and(is_from_server) {
+            return Err(Refused::Unsupported4);
+        }
+        if message.giaddr != self.settings.giaddr {
+            return Err(Refused::ForeignGiaddr);
+        }
+        let value = message.option(code::RELAY_AGENT).ok_or(Refused::NoWayBack)?;
+        let agent = AgentInformation::parse(&value).ok_or(Refused::NoWayBack)?;
+        let mut ours = agent.iter().filter(|(code, _)| *code == self.settings.sub_option);
+        let (_, sealed) = ours.next().ok_or(Refused::NoWayBack)?;
+        if ours.next().is_some() {
+            return Err(Refused::Unsolicited);
+        }
+        let metadata = self.seal.open(sealed, &message).ok_or(Refused::Unsolicited)?;
+        let back = Back::decode(metadata.way_back).ok_or(Refused::Unsolicited)?;
+        let answer = message::to_client(datagram.payload, &message, metadata.giaddr, metadata.client_id);
+        Ok((back, answer))
+    }
+
+    /// The value of option 82, and how many octets of option 61 it lets us put back.
+    fn agent(&self, message: &Message<'_>, way: &Way<'_>, back: &Back) -> Result<(Vec<u8>, usize), Refused> {
+        let way_back = back.encode().map_err(|_| Refused::NoRoom)?;
+        let subnet = self.link(way).map(|prefix| prefix.address().octets());
+        let link = subnet.as_ref().map(|subnet| (LINK_SELECTION, &subnet[..]));
+        let mut metadata = Metadata { way_back: &way_back, giaddr: message.giaddr, client_id: None };
+        let length =
+            link.map_or(2, |(_, value)| value.len().saturating_add(4)).saturating_add(metadata.len());
+        let client_id = message.option(code::CLIENT_ID);
+        let id = client_id.as_deref().filter(|id| length.saturating_add(id.len()) <= COMFORTABLE);
+        metadata.client_id = id;
+        let sealed = self.seal.close(&metadata, message).ok_or(Refused::NoRoom)?;
+        let mut sub_options: Vec<(u8, &[u8])> = vec![(self.settings.sub_option, &sealed)];
+        sub_options.extend(link);
+        sub_options.sort_by_key(|(code, _)| *code);
+        let agent = agent::emit(&sub_options).map_err(|_| Refused::NoRoom)?;
+        if agent.len() > LARGEST {
+            return Err(Refused::NoRoom);
+        }
+        Ok((agent, id.map_or(0, |id| id.len().saturating_add(2))))
+    }
+
+    fn link(&self, way: &Way<'_>) -> Option<Prefix4> {
+        let links = || self.settings.links.iter();
+        let by = |serves: &dyn Fn(&Serves) -> bool| links().find(|link| serves(&link.serves));
+        way.link_addresses()
+            .find_map(|address| by(&|s| s.link_addresses.iter().any(|prefix| prefix.contains(address))))
+            .or_else(|| way.interface_ids().find_map(|id| by(&|s| s.interface_ids.iter().any(|i| i == id))))
+            .or_else(|| by(&|s| s.sources.iter().any(|prefix| prefix.contains(way.client))))
+            .or_else(|| by(&|s| s.interfaces.iter().any(|name| name == way.interface)))
+            .or_else(|| by(&Serves::anybody))
+            .map(|link| link.prefix)
+    }
+}
+
+/// Types that 4o6 clients may send.
+const fn is_from_client(kind: MessageType) -> bool {
+    matches!(
+        kind,
+        MessageType::DISCOVER
+            | MessageType::REQUEST
+            | MessageType::DECLINE
+            | MessageType::RELEASE
+            | MessageType::INFORM
+    )
+}
+
+/// Types that answer them.
+const fn is_from_server(kind: MessageType) -> bool {
+    matches!(kind, MessageType::OFFER | MessageType::ACK | MessageType::NAK)
 }
