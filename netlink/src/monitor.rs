@@ -8,7 +8,7 @@ use crate::plan::{Placement, routes};
 use crate::request::{Only, get_addresses, get_links, get_routes};
 use crate::socket::{Events, Received, Requests};
 use crate::{PROTOCOL, picture};
-use dhcp4o6_protocol::facts::{LinkFacts, Target};
+use dhcp4o6_protocol::facts::{Address6, LinkFacts, Target};
 use dhcp4o6_protocol::lease::Ipv4Config;
 use rtnetlink::packet_route::AddressFamily;
 use std::io;
@@ -207,6 +207,11 @@ impl Monitor {
 
     fn watched(&self, index: u32) -> Option<&Watched> {
         self.picture.links().get(&index)
+    }
+
+    /// IPv6 addresses of a link; none when it does not exist.
+    pub fn addresses6(&self, index: u32) -> Vec<Address6> {
+        self.watched(index).map(Watched::facts6).unwrap_or_default()
     }
 
     /// The facts of a link for its role, with the target of its IPv4 address: a monitor and an index, which may be of
