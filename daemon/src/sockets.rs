@@ -25,7 +25,7 @@ pub const BUFFER: usize = 64 * 1024;
 const MULTICAST_HOPS: u32 = 8;
 /// Port of native DHCPv4 clients.
 const CLIENT4_PORT: u16 = 68;
-/// File descriptors that no link may take: netlink, the bus and the lease store go on without new links.
+/// File descriptors that no link and no role may take: netlink, the bus and the lease store go on without more of them.
 const RESERVE: u64 = 8;
 
 const ETHERNET_HEADER: usize = 14;
@@ -147,7 +147,8 @@ pub fn raise_limit() {
     }
 }
 
-fn why(error: &io::Error) -> OpenError {
+/// The error of a socket that could not be opened, by its name.
+pub fn why(error: &io::Error) -> OpenError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EADDRINUSE) => OpenError::InUse,
         Some(Errno::EACCES | Errno::EPERM) => OpenError::NotPermitted,
@@ -158,7 +159,10 @@ fn why(error: &io::Error) -> OpenError {
 }
 
 /// Inside the namespace: a socket of our own, unless that would break into the reserve.
-fn new_socket(domain: Domain, kind: Type, protocol: i32) -> io::Result<Socket> {
+///
+/// # Errors
+/// When it would, or the kernel gives none.
+pub fn new_socket(domain: Domain, kind: Type, protocol: i32) -> io::Result<Socket> {
     let socket = Socket::new(domain, kind.nonblocking().cloexec(), Some(Protocol::from(protocol)))?;
     let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
     // The kernel hands out the lowest free number.

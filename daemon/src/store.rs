@@ -6,6 +6,7 @@
 mod disk;
 mod duid;
 mod frame;
+mod secret;
 #[cfg(test)]
 mod tests;
 

@@ -11,16 +11,17 @@ use crate::clock::Suspends;
 use crate::config::{Config, LinkConfig, TargetConfig};
 use crate::control::{LinkId, LogHandle, ServiceRequest, ServiceStatus};
 use crate::namespace::Namespace;
+use crate::rest::{Panics, Rest};
 use crate::roster::{Interface, Namespaces};
 use crate::shared::Shared;
 use crate::systemd;
 use crate::task::Ending;
-use dhcp4o6_netlink::monitor::Changes;
+use dhcp4o6_netlink::monitor::{Changes, Monitor};
 use dhcp4o6_netlink::netns::{Netns, NetnsWatch};
 use dhcp4o6_protocol::ids::Duid;
 use dhcp4o6_protocol::time::{Instant, earliest};
-use links::{Rest, Running};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use links::Running;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -29,7 +30,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
-const NETLINK_FAILED: &str = "netlink-failed";
+/// Why a namespace is not open when there is no telling; a moment later it may be.
+pub const NETLINK_FAILED: &str = "netlink-failed";
+
+/// Why a namespace cannot be opened: a stable name.
+pub fn namespace_reason(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no-such-namespace",
+        io::ErrorKind::PermissionDenied => "netns-forbidden",
+        _ => NETLINK_FAILED,
+    }
+}
 
 /// Why the service cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +54,10 @@ pub enum Fatal {
         source: io::Error,
     },
     /// There is something wrong with the program.
-    #[error("link tasks panicked {0} times within a minute")]
+    #[error("tasks panicked {0} times within a minute")]
     Panics(usize),
-    /// A second signal came while the links were stopping.
-    #[error("stopped before the links were")]
+    /// A second signal came while the tasks were stopping.
+    #[error("stopped before the tasks were")]
     Forced,
 }
 
@@ -93,7 +104,7 @@ pub struct Supervisor {
     /// Whether what is missing may be other than shown.
     unshown: bool,
     resting: BTreeMap<LinkId, Rest>,
-    panics: VecDeque<Instant>,
+    panics: Panics,
     tasks: JoinSet<()>,
     /// Times the machine was asleep.
     resumed: u64,
@@ -149,7 +160,7 @@ impl Supervisor {
             contended: false,
             unshown: true,
             resting: BTreeMap::new(),
-            panics: VecDeque::new(),
+            panics: Panics::default(),
             tasks: JoinSet::new(),
             resumed: 0,
             counted: (0, 0),
@@ -172,8 +183,9 @@ impl Supervisor {
         loop {
             self.show();
             let time = self.next_time();
+            let monitors = self.namespaces.iter_mut().map(|(name, open)| (name, &mut open.monitor));
             let event = tokio::select! {
-                changes = kernel_changes(&mut self.namespaces) => Event::Kernel(changes),
+                changes = kernel_changes(monitors) => Event::Kernel(changes),
                 result = names_changed(&mut self.names) => Event::Namespaces(result),
                 Some(ended) = self.tasks.join_next_with_id() => Event::TaskEnded(ended),
                 Some(request) = self.bus.requests.recv() => Event::Request(request),
@@ -258,7 +270,7 @@ impl Supervisor {
             }
         }
         self.watch_names(needed.iter().any(Option::is_some));
-        self.namespaces.retain(|name, open| needed.contains(name) && is_still(name, open));
+        self.namespaces.retain(|name, open| needed.contains(name) && is_still(name, open.access.netns()));
         self.closed.retain(|name, _| needed.contains(name));
         for name in needed {
             if self.namespaces.contains_key(&name) {
@@ -292,11 +304,7 @@ impl Supervisor {
 
     fn close(&mut self, name: Option<String>, error: &io::Error) {
         self.namespaces.remove(&name);
-        let reason = match error.kind() {
-            io::ErrorKind::NotFound => "no-such-namespace",
-            io::ErrorKind::PermissionDenied => "netns-forbidden",
-            _ => NETLINK_FAILED,
-        };
+        let reason = namespace_reason(error);
         let before = self.closed.get(&name);
         if before.is_none_or(|before| before.reason != reason) {
             tracing::warn!(netns = name, reason, %error, "namespace not open");
@@ -335,19 +343,20 @@ impl Supervisor {
     }
 }
 
-/// The name may be another namespace's by now.
-fn is_still(name: &Option<String>, open: &Namespace) -> bool {
+/// False if the name is another namespace's by now, or nobody's.
+pub fn is_still(name: &Option<String>, open: &Netns) -> bool {
     let Some(name) = name else { return true };
     match Netns::named(name) {
-        Ok(netns) => netns.inode() == open.access.netns().inode(),
+        Ok(netns) => netns.inode() == open.inode(),
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
 /// All namespaces in which something changed; none of them is served before the others.
-async fn kernel_changes(namespaces: &mut Namespaces) -> Vec<(Option<String>, io::Result<Changes>)> {
-    let mut waits: Vec<_> =
-        namespaces.iter_mut().map(|(name, open)| (name, Box::pin(open.monitor.changed()))).collect();
+pub async fn kernel_changes<'a>(
+    monitors: impl Iterator<Item = (&'a Option<String>, &'a mut Monitor)>,
+) -> Vec<(Option<String>, io::Result<Changes>)> {
+    let mut waits: Vec<_> = monitors.map(|(name, monitor)| (name, Box::pin(monitor.changed()))).collect();
     poll_fn(|cx| {
         let ready = waits.iter_mut().filter_map(|(name, wait)| match wait.as_mut().poll(cx) {
             Poll::Ready(result) => Some((name.clone(), result)),
@@ -359,21 +368,27 @@ async fn kernel_changes(namespaces: &mut Namespaces) -> Vec<(Option<String>, io:
     .await
 }
 
-async fn names_changed(names: &mut Option<NetnsWatch>) -> io::Result<()> {
+/// Waits until namespaces come or go, if anybody watches.
+///
+/// # Errors
+/// When they cannot be watched any more.
+pub async fn names_changed(names: &mut Option<NetnsWatch>) -> io::Result<()> {
     match names {
         Some(names) => names.changed().await,
         None => std::future::pending().await,
     }
 }
 
-async fn either(one: &mut Signal, other: &mut Signal) {
+/// Waits for one of two signals.
+pub async fn either(one: &mut Signal, other: &mut Signal) {
     tokio::select! {
         _ = one.recv() => {}
         _ = other.recv() => {}
     }
 }
 
-async fn tick(interval: &mut Option<tokio::time::Interval>) {
+/// Waits until it is time, if it ever is.
+pub async fn tick(interval: &mut Option<tokio::time::Interval>) {
     match interval {
         Some(interval) => _ = interval.tick().await,
         None => std::future::pending().await,

@@ -34,8 +34,8 @@ pub fn stopping() {
 }
 
 /// One line for `systemctl status`. False when it has to be said again later.
-pub fn status(bound: usize, links: usize) -> bool {
-    notify(&[NotifyState::Status(&format!("{bound} of {links} links have IPv4"))], Duration::ZERO)
+pub fn status(line: &str) -> bool {
+    notify(&[NotifyState::Status(line)], Duration::ZERO)
 }
 
 /// The service is alive.

@@ -16,6 +16,7 @@ pub(super) const MAX_FILE: usize = HEADER + MAX_PAYLOAD + CHECKSUM;
 pub(super) enum Kind {
     Link,
     Duid,
+    Secret,
 }
 
 impl Kind {
@@ -23,6 +24,7 @@ impl Kind {
         match self {
             Self::Link => b"dhcp4o6L",
             Self::Duid => b"dhcp4o6D",
+            Self::Secret => b"dhcp4o6S",
         }
     }
 }

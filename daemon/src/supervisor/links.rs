@@ -6,6 +6,7 @@ use crate::config::LinkConfig;
 use crate::control::{LinkHandle, LinkId, Notice, TrafficMeter};
 use crate::identity;
 use crate::mailbox::mailbox;
+use crate::rest::Rest;
 use crate::roster::{self, Entry, Wanted};
 use crate::store::LinkKey;
 use crate::task::{Channels, Ending, Orders, Task};
@@ -14,26 +15,15 @@ use dhcp4o6_protocol::record::LinkRecord;
 use dhcp4o6_protocol::role::link::Link;
 use dhcp4o6_protocol::settings::LinkSettings;
 use dhcp4o6_protocol::status::Status;
-use dhcp4o6_protocol::time::Instant;
 use std::collections::BTreeSet;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError};
 
 /// Commands that wait for one link; more are told that it is busy.
 const COMMANDS: usize = 8;
-/// So many panics within [`PANIC_WINDOW`] end the process.
-const PANICS: usize = 3;
-const PANIC_WINDOW: Duration = Duration::from_secs(60);
-/// First pause after a failure; doubles up to [`MAX_PAUSE`].
-const PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// A failure this long after the last one is not the same again.
-const FORGET: Duration = Duration::from_secs(600);
-
 /// A link with a task.
 pub(super) struct Running {
     pub(super) namespace: Option<String>,
@@ -54,22 +44,6 @@ impl Running {
 
     fn key(&self) -> LinkKey {
         self.orders.borrow().key.clone()
-    }
-}
-
-/// A pause after a failure.
-#[derive(Clone, Copy)]
-pub(super) struct Rest {
-    pub(super) until: Instant,
-    pause: Duration,
-}
-
-impl Rest {
-    pub(super) fn after(before: Option<Self>) -> Self {
-        let now = now();
-        let before = before.filter(|rest| now.since(rest.until) < FORGET);
-        let pause = before.map_or(PAUSE, |rest| (rest.pause * 2).min(MAX_PAUSE));
-        Self { until: now + pause, pause }
     }
 }
 
@@ -182,12 +156,7 @@ impl Supervisor {
     }
 
     fn on_panic(&mut self, id: LinkId) -> Result<(), Fatal> {
-        let now = now();
-        self.panics.retain(|at| now.since(*at) < PANIC_WINDOW);
-        self.panics.push_back(now);
-        if self.panics.len() >= PANICS {
-            return Err(Fatal::Panics(PANICS));
-        }
+        self.panics.one_more()?;
         let rest = Rest::after(self.resting.get(&id).copied());
         tracing::error!(
             index = id.index,

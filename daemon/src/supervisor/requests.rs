@@ -1,6 +1,7 @@
 //! What the bus asks of the service as a whole, and what the service shows.
 
 use super::Supervisor;
+use crate::args::Side;
 use crate::config::{self, Config, LinkConfig};
 use crate::control::{Rejected, ServiceRequest};
 use crate::{roster, systemd};
@@ -23,6 +24,15 @@ impl Supervisor {
     pub(super) async fn reload(&mut self) -> Result<(), Rejected> {
         systemd::reloading();
         let result = match config::load(&self.options.config) {
+            Ok(config) if self.options.side(&config) != Ok(Side::Subscriber) => {
+                let text = match self.options.side(&config) {
+                    Err(error) => error.to_string(),
+                    Ok(_) => "there is no link any more: stop this service instead".into(),
+                };
+                tracing::error!(mistake = text, "the old configuration stays");
+                self.show_configuration(vec![text.clone()]);
+                Err(Rejected::ConfigInvalid(text))
+            }
             Ok(config) => {
                 tracing::info!(links = config.links.len(), "configuration read again");
                 self.loaded = config;
@@ -121,7 +131,8 @@ impl Supervisor {
             is_news
         });
         let counts = (self.shared.bound.get(), self.links.len());
-        if self.counted != counts && systemd::status(counts.0, counts.1) {
+        let line = || format!("{} of {} links have IPv4", counts.0, counts.1);
+        if self.counted != counts && systemd::status(&line()) {
             self.counted = counts;
         }
     }

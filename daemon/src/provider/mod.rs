@@ -1,0 +1,115 @@
+//! The provider's side: a server and relay agents in any number of network namespaces.
+//!
+//! [`supervisor`] watches the kernel, the configuration and the bus and decides what runs where. Each namespace with a
+//! role has one [`task`] that owns the roles and the sockets they share. [`role`] is one of them with its counters,
+//! [`journal`] is what its leases wait for, [`dispatch`] tells whose a datagram is, [`socket`] moves datagrams.
+
+mod dispatch;
+mod journal;
+mod role;
+mod socket;
+mod supervisor;
+mod task;
+#[cfg(test)]
+pub mod tests;
+
+pub use supervisor::Supervisor;
+
+use crate::clock::Clock;
+use crate::config::ServerConfig;
+use crate::control::{Notice, ProviderStatus};
+use dhcp4o6_protocol::role::relay::RelaySettings;
+use dhcp4o6_protocol::role::server::EngineSettings;
+use socket::{Inbox, Outlet};
+use std::cell::{Ref, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc};
+
+/// Which role.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Key {
+    /// The server.
+    Server,
+    /// The relay agent of this name.
+    Relay(String),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("server"),
+            Self::Relay(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What all tasks share. They run on one thread and borrow only while they do not wait.
+pub struct Shared {
+    /// Deadlines.
+    pub clock: Clock,
+    /// The status of a role has changed.
+    pub changed: Notify,
+    /// To the bus.
+    notices: mpsc::UnboundedSender<Notice>,
+    inbox: RefCell<Inbox>,
+    outlet: RefCell<Outlet>,
+    statuses: RefCell<BTreeMap<Key, Arc<ProviderStatus>>>,
+}
+
+impl Shared {
+    /// For tasks that tell the bus by `notices`.
+    pub fn new(notices: mpsc::UnboundedSender<Notice>) -> Self {
+        Self {
+            clock: Clock::new(),
+            changed: Notify::new(),
+            notices,
+            inbox: RefCell::new(Inbox::new()),
+            outlet: RefCell::new(Outlet::new()),
+            statuses: RefCell::default(),
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        // Without a bus nobody listens.
+        let _ = self.notices.send(notice);
+    }
+
+    /// Remembers how a role is.
+    fn note(&self, key: &Key, status: &Arc<ProviderStatus>) {
+        self.statuses.borrow_mut().insert(key.clone(), Arc::clone(status));
+        self.changed.notify_one();
+    }
+
+    /// Forgets a role.
+    fn forget(&self, key: &Key) {
+        self.statuses.borrow_mut().remove(key);
+    }
+
+    /// How every role is.
+    fn statuses(&self) -> Ref<'_, BTreeMap<Key, Arc<ProviderStatus>>> {
+        self.statuses.borrow()
+    }
+}
+
+/// The word on the bus.
+fn engine(config: &ServerConfig) -> &'static str {
+    match config.settings.engine {
+        EngineSettings::Builtin(_) => "builtin",
+        EngineSettings::External(_) => "external",
+    }
+}
+
+/// Names of the interfaces that a relay agent is configured for, each once.
+fn interfaces_of(settings: &RelaySettings) -> Vec<String> {
+    let clients = settings.clients.iter().map(|side| &side.name);
+    let destinations = settings.servers.iter().chain(&settings.servers_4o6);
+    let mut names = Vec::new();
+    for name in clients.chain(destinations.filter_map(|destination| destination.interface.as_ref())) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}

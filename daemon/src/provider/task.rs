@@ -1,0 +1,440 @@
+//! Drives the roles of one namespace: wait, take datagrams, hand them out, do what the roles want, end the turn.
+//!
+//! The task owns the roles, the sockets they share and, through its server, the journal of leases. The supervisor tells
+//! it, as one value, what the kernel and the configuration say ([`Orders`]).
+
+use super::dispatch::Dispatch;
+use super::journal::Journal;
+use super::role::{Machine, Role};
+use super::socket::{BATCH, Membership, PortSocket, describe, reason};
+use super::{Key, Shared, engine, interfaces_of};
+use crate::clock::now;
+use crate::config::{RelayConfig, ServerConfig};
+use crate::control::{Notice, ProviderStatus, RelayHandle, ServerHandle, ServerRequest, WorkMeter};
+use crate::leases::Progress;
+use crate::mailbox::{self, mailbox};
+use crate::rest::Rest;
+use dhcp4o6_netlink::netns::Netns;
+use dhcp4o6_protocol::machine::OpenError;
+use dhcp4o6_protocol::params::{ALL_RELAYS_AND_SERVERS, ALL_SERVERS};
+use dhcp4o6_protocol::provider::{Interface, Port};
+use dhcp4o6_protocol::refused::Refused;
+use dhcp4o6_protocol::role::relay::Relay;
+use dhcp4o6_protocol::role::server::Server;
+use dhcp4o6_protocol::time::{Instant, earliest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Requests of the bus that may wait.
+const REQUESTS: usize = 16;
+/// How long the disk may take at the end.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+/// Shortest sleep: a role whose deadline does not move cannot keep the processor from others.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+
+/// What the kernel and the configuration say about a namespace, whole.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Orders {
+    /// The server's configuration, for a task that has one.
+    pub server: Option<Rc<ServerConfig>>,
+    /// The relay agents.
+    pub relays: Vec<Rc<RelayConfig>>,
+    /// The interfaces that they name, as far as there are, by these names.
+    pub interfaces: Vec<Interface>,
+    /// The task is to end.
+    pub ending: bool,
+}
+
+/// The roles of a namespace and everything they touch.
+pub struct Task {
+    shared: Rc<Shared>,
+    netns: Netns,
+    channel: watch::Receiver<Orders>,
+    /// The last orders seen.
+    orders: Orders,
+    requests: Option<mailbox::Receiver<ServerRequest>>,
+    /// The server first.
+    roles: Vec<Role>,
+    dispatch: Dispatch<usize>,
+    sockets: BTreeMap<Port, PortSocket>,
+    closed: BTreeMap<Port, Closed>,
+    /// The socket that was served last: others come first then.
+    served: Option<Port>,
+    /// The server's journal is being rewritten, and wants a page.
+    page_wanted: bool,
+    /// When it ends even if the disk has not taken everything.
+    end_at: Option<Instant>,
+}
+
+/// A socket that could not be opened.
+struct Closed {
+    error: OpenError,
+    rest: Rest,
+}
+
+enum Event {
+    Orders,
+    Disk(Progress),
+    Request(ServerRequest),
+    Time,
+    Readable(Port),
+    Page,
+}
+
+impl Task {
+    /// A task with its sockets open as far as possible: what arrives from now on is answered. `server` is one that has
+    /// read its leases, and its journal.
+    pub fn begin(
+        shared: Rc<Shared>,
+        netns: Netns,
+        channel: watch::Receiver<Orders>,
+        server: Option<(Server, Journal)>,
+    ) -> Self {
+        let mut task = Self {
+            shared,
+            netns,
+            channel,
+            orders: Orders::default(),
+            requests: None,
+            roles: Vec::new(),
+            dispatch: Dispatch::new(),
+            sockets: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            served: None,
+            page_wanted: false,
+            end_at: None,
+        };
+        let config = task.channel.borrow().server.clone();
+        if let (Some((server, journal)), Some(config)) = (server, config) {
+            task.add_server(server, journal, &config);
+            // It has these settings already.
+            task.orders.server = Some(config);
+        }
+        task.follow();
+        task.end_turn();
+        task
+    }
+
+    /// Runs the roles until they are to end.
+    pub async fn run(&mut self) {
+        while !self.is_over() {
+            // Without the supervisor there is nothing left to do.
+            let Some(event) = self.next_event().await else { return };
+            let again = self.act(event);
+            self.end_turn();
+            if again {
+                // There is more to do at once; others and the kernel get their turn before.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        let Some(end_at) = self.end_at else { return false };
+        end_at <= now() || self.roles.iter_mut().filter_map(Role::journal).all(|journal| journal.is_settled())
+    }
+
+    /// What happens next; `None` when the supervisor is gone.
+    async fn next_event(&mut self) -> Option<Event> {
+        let time = self.next_time();
+        let full = self.roles.iter_mut().filter_map(Role::journal).any(|journal| journal.is_full());
+        let stopped = full || self.end_at.is_some();
+        let event = tokio::select! {
+            // Datagrams come last: there may always be some.
+            biased;
+            changed = self.channel.changed() => {
+                changed.ok()?;
+                Event::Orders
+            }
+            progress = disk(&mut self.roles) => Event::Disk(progress),
+            request = asked(&mut self.requests) => Event::Request(request),
+            () = self.shared.clock.reached(time) => Event::Time,
+            () = std::future::ready(()), if self.page_wanted => Event::Page,
+            port = readable(&self.sockets, self.served), if !stopped => Event::Readable(port),
+        };
+        Some(event)
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let soonest = now() + SHORTEST_SLEEP;
+        let roles = self.roles.iter().filter_map(Role::deadline).map(|at| at.max(soonest)).min();
+        let sockets = self.closed.values().map(|closed| closed.rest.until).min();
+        earliest(earliest(roles, sockets), self.end_at)
+    }
+
+    /// True if there is more to do at once.
+    fn act(&mut self, event: Event) -> bool {
+        let now = now();
+        self.roles.iter_mut().for_each(|role| role.feed_if_due(now));
+        match event {
+            Event::Orders => {
+                self.follow();
+                false
+            }
+            Event::Disk(progress) => {
+                self.note(now, progress);
+                false
+            }
+            Event::Request(request) => {
+                if let Some(server) = self.server() {
+                    server.serve(now, request);
+                }
+                false
+            }
+            Event::Time => {
+                self.open_sockets();
+                self.show();
+                false
+            }
+            Event::Readable(port) => self.receive(now, port),
+            Event::Page => {
+                self.turn_page();
+                true
+            }
+        }
+    }
+
+    fn end_turn(&mut self) {
+        let now = now();
+        self.roles.iter_mut().for_each(|role| role.end_turn(now, &self.sockets));
+    }
+
+    fn server(&mut self) -> Option<&mut Role> {
+        self.roles.iter_mut().find(|role| role.key == Key::Server)
+    }
+
+    /// Takes a batch of datagrams. True if there may be more.
+    fn receive(&mut self, now: Instant, port: Port) -> bool {
+        self.served = Some(port);
+        let Self { shared, sockets, dispatch, roles, .. } = self;
+        let Some(socket) = sockets.get(&port) else { return false };
+        let count = socket.receive(&mut shared.inbox.borrow_mut(), |datagram| {
+            let addressee = dispatch.addressee(&datagram);
+            match addressee.and_then(|role| roles.get_mut(role)) {
+                Some(role) => role.receive(now, datagram),
+                // It is counted once, by whoever is there.
+                None => _ = roles.first_mut().map(|role| role.refuse_unread(now, Refused::WrongLink)),
+            }
+        });
+        count == BATCH
+    }
+
+    fn note(&mut self, now: Instant, progress: Progress) {
+        if let Some(server) = self.server() {
+            server.note(now, progress);
+        }
+        match progress {
+            Progress::Stored(_) => {}
+            Progress::Failed | Progress::Restored => self.show(),
+            Progress::WantsPage => self.page_wanted = true,
+        }
+    }
+
+    fn turn_page(&mut self) {
+        self.page_wanted = match self.server().map(|role| &mut role.machine) {
+            Some(Machine::Server(server, journal)) => journal.turn_page(server),
+            _ => false,
+        };
+    }
+
+    /// Makes everything as ordered.
+    fn follow(&mut self) {
+        let orders = self.channel.borrow_and_update().clone();
+        let before = std::mem::replace(&mut self.orders, orders);
+        if self.orders.ending {
+            self.end_at.get_or_insert_with(|| now() + STOP_WAIT);
+            self.requests = None;
+            return;
+        }
+        if before.server != self.orders.server {
+            self.follow_server();
+        }
+        if before.relays != self.orders.relays {
+            self.follow_relays();
+        }
+        self.open_sockets();
+        self.follow_interfaces();
+        self.show();
+    }
+
+    fn add_server(&mut self, server: Server, journal: Journal, config: &ServerConfig) {
+        let (status, shown) = watch::channel(Arc::default());
+        let work = Arc::<WorkMeter>::default();
+        let (sender, requests) = mailbox(REQUESTS);
+        self.requests = Some(requests);
+        let machine = Machine::Server(Box::new(server), Box::new(journal));
+        let handle = ServerHandle { requests: sender, status: shown, work: Arc::clone(&work) };
+        self.shared.tell(Notice::Server(handle));
+        let (wanted, shared) = (config.interfaces.clone(), Rc::clone(&self.shared));
+        self.roles.push(Role::new(Key::Server, machine, wanted, shared, status, work));
+    }
+
+    fn follow_server(&mut self) {
+        let Some(config) = self.orders.server.clone() else { return };
+        let now = now();
+        let Some(role) = self.server() else { return };
+        role.wanted.clone_from(&config.interfaces);
+        role.change(now, None, |server, out| {
+            server.configure(now, config.settings.clone(), out);
+            Ok(())
+        });
+        // Whoever changed the configuration may have made room as well.
+        if let Some(journal) = role.journal() {
+            journal.retry();
+        }
+    }
+
+    fn follow_relays(&mut self) {
+        let relays = &self.orders.relays;
+        self.roles.retain(|role| role.key == Key::Server || relays.iter().any(|config| role.is(config)));
+        for config in self.orders.relays.clone() {
+            let running = self.roles.iter_mut().find(|role| role.is(&config));
+            match running {
+                Some(role) => role.configure_relay(&config.settings),
+                None => self.add_relay(&config),
+            }
+        }
+    }
+
+    fn add_relay(&mut self, config: &RelayConfig) {
+        let (status, shown) = watch::channel(Arc::default());
+        let work = Arc::<WorkMeter>::default();
+        let name = config.name.clone();
+        let handle = RelayHandle { name: name.clone(), status: shown, work: Arc::clone(&work) };
+        self.shared.tell(Notice::Relay(handle));
+        let machine = Machine::Relay(Box::new(Relay::new(config.settings.clone())));
+        let wanted = interfaces_of(&config.settings);
+        self.roles.push(Role::new(Key::Relay(name), machine, wanted, Rc::clone(&self.shared), status, work));
+    }
+
+    /// Opens the sockets that the roles need, unless that failed a moment ago, and closes others.
+    fn open_sockets(&mut self) {
+        let needed: BTreeSet<Port> = self.roles.iter().flat_map(Role::ports).collect();
+        self.sockets.retain(|port, _| needed.contains(port));
+        self.closed.retain(|port, _| needed.contains(port));
+        for port in needed {
+            let resting = self.closed.get(&port).is_some_and(|closed| closed.rest.until > now());
+            if resting || self.sockets.contains_key(&port) {
+                continue;
+            }
+            match PortSocket::open(port, &self.netns) {
+                Ok(socket) => {
+                    tracing::info!(netns = self.netns.name(), socket = describe(port), "open");
+                    self.closed.remove(&port);
+                    self.sockets.insert(port, socket);
+                    self.follow_groups();
+                }
+                Err(error) => self.close(port, error),
+            }
+        }
+    }
+
+    fn close(&mut self, port: Port, error: OpenError) {
+        let before = self.closed.get(&port);
+        if before.is_none_or(|before| before.error != error) {
+            let reason = reason(error);
+            tracing::error!(netns = self.netns.name(), socket = describe(port), reason, %error, "not open");
+        }
+        let rest = Rest::after(before.map(|before| before.rest));
+        self.closed.insert(port, Closed { error, rest });
+    }
+
+    /// Tells each role the interfaces it is configured for.
+    fn follow_interfaces(&mut self) {
+        let now = now();
+        for role in &mut self.roles {
+            let wanted = |interface: &&Interface| role.wanted.contains(&interface.name);
+            let interfaces: Vec<_> = self.orders.interfaces.iter().filter(wanted).cloned().collect();
+            role.tell_interfaces(now, interfaces);
+        }
+        self.follow_groups();
+        self.dispatch = Dispatch::new();
+        for (at, role) in self.roles.iter().enumerate() {
+            match (&role.machine, &self.orders.server) {
+                (Machine::Server(..), Some(config)) => {
+                    self.dispatch.with_server(at, &config.settings.addresses);
+                }
+                (Machine::Server(..), None) => self.dispatch.with_server(at, &[]),
+                (Machine::Relay(_), _) => {
+                    let config = self.orders.relays.iter().find(|config| role.is(config));
+                    if let Some(config) = config {
+                        self.dispatch.with_relay(at, &config.settings, &role.interfaces);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Multicast comes only where a role is to hear it: where the server serves, and where relay agents have clients.
+    fn follow_groups(&mut self) {
+        let mut wanted = BTreeSet::<Membership>::new();
+        for role in &self.roles {
+            let relay = self.orders.relays.iter().find(|config| role.is(config));
+            for Interface { index, name, .. } in &role.interfaces {
+                match relay.map(|config| config.settings.clients.iter().any(|side| side.name == *name)) {
+                    None => wanted.extend([(ALL_RELAYS_AND_SERVERS, *index), (ALL_SERVERS, *index)]),
+                    Some(true) => _ = wanted.insert((ALL_RELAYS_AND_SERVERS, *index)),
+                    Some(false) => {}
+                }
+            }
+        }
+        if let Some(socket) = self.sockets.get_mut(&Port::Dhcp6) {
+            socket.follow_groups(&wanted);
+        }
+    }
+
+    /// Shows how every role is.
+    fn show(&mut self) {
+        for role in &mut self.roles {
+            let failed = role.ports().iter().find_map(|port| self.closed.get(port)).map(|c| reason(c.error));
+            let there = |name: &String| role.interfaces.iter().any(|i| i.name == *name && i.running);
+            let (interfaces, missing): (Vec<_>, Vec<_>) = role.wanted.iter().cloned().partition(there);
+            let (storage, engine) = match &role.machine {
+                Machine::Relay(_) => ("", ""),
+                Machine::Server(_, journal) => {
+                    let storage = if journal.degraded() { "degraded" } else { "ok" };
+                    (storage, self.orders.server.as_ref().map_or("", |config| engine(config)))
+                }
+            };
+            let (state, reason) = match failed {
+                Some(reason) => ("failed", reason),
+                None if storage == "degraded" => ("degraded", "no-storage"),
+                None if interfaces.is_empty() && !missing.is_empty() => ("degraded", "no-interface"),
+                None => ("running", ""),
+            };
+            let namespace = self.netns.name().unwrap_or_default().to_owned();
+            role.show(ProviderStatus { state, reason, namespace, interfaces, missing, storage, engine });
+        }
+    }
+}
+
+/// What the disk has done, for whichever role has a journal.
+async fn disk(roles: &mut [Role]) -> Progress {
+    match roles.iter_mut().find_map(Role::journal) {
+        Some(journal) => journal.changed().await,
+        None => pending().await,
+    }
+}
+
+async fn asked(requests: &mut Option<mailbox::Receiver<ServerRequest>>) -> ServerRequest {
+    match requests {
+        Some(requests) => requests.recv().await,
+        None => pending().await,
+    }
+}
+
+/// A socket with something to receive; of several the one that comes after `served`.
+async fn readable(sockets: &BTreeMap<Port, PortSocket>, served: Option<Port>) -> Port {
+    poll_fn(|cx| {
+        let after = sockets.iter().filter(|(port, _)| Some(**port) > served);
+        let before = sockets.iter().filter(|(port, _)| Some(**port) <= served);
+        let mut ready = after.chain(before).filter(|(_, socket)| socket.poll_readable(cx).is_ready());
+        ready.next().map_or(Poll::Pending, |(port, _)| Poll::Ready(*port))
+    })
+    .await
+}
