@@ -17,6 +17,7 @@ pub fn relay(name: &str, clients: &str) -> RelayConfig {
     RelayConfig {
         name: name.into(),
         namespace: None,
+        own_relay_id: false,
         settings: RelaySettings {
             clients: vec![side],
             servers: vec![server],
