@@ -191,6 +191,10 @@ impl Net {
         if !self.kernel.running() || !self.kernel.has(from) {
             return;
         }
+        if let Some(uplink) = &mut self.uplink {
+            uplink.push(Sent { at: self.now, source: Some(from), to, payload });
+            return;
+        }
         if let Some(mut attacker) = self.attacker.take() {
             let address = attacker.address();
             for forged in attacker.hear(self.now, to, &payload, &mut self.chance) {

@@ -9,10 +9,9 @@ use dhcp4o6_protocol::time::{Instant, earliest};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-const MAC: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 1];
-const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x5eff, 0xfe10, 1);
-
 pub(crate) struct Kernel {
+    /// Tells this machine from others: the end of its hardware address.
+    host: u16,
     /// 0 when the link does not exist.
     index: u32,
     last_index: u32,
@@ -50,8 +49,9 @@ struct Address {
 }
 
 impl Kernel {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(host: u16) -> Self {
         Self {
+            host,
             index: 0,
             last_index: 6,
             up: false,
@@ -122,7 +122,7 @@ impl Kernel {
                 a.checked_at = again;
                 a.taken |= a.ours && std::mem::take(&mut self.next_is_duplicate);
             }
-            self.add(now, LINK_LOCAL, 64, false, None, None);
+            self.add(now, self.link_local(), 64, false, None, None);
             self.autoconfigure(now);
         }
     }
@@ -142,7 +142,7 @@ impl Kernel {
 
     fn autoconfigure(&mut self, now: Instant) {
         if let Some(prefix) = self.slaac.filter(|_| self.running()) {
-            let host = u128::from(LINK_LOCAL) & u128::from(u64::MAX);
+            let host = u128::from(self.link_local()) & u128::from(u64::MAX);
             self.add(now, Ipv6Addr::from(u128::from(prefix) | host), 64, false, None, None);
         }
     }
@@ -226,7 +226,12 @@ impl Kernel {
     }
 
     pub(crate) fn link_local(&self) -> Ipv6Addr {
-        LINK_LOCAL
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x5eff, 0xfe10, self.host)
+    }
+
+    pub(crate) fn mac(&self) -> [u8; 6] {
+        let [high, low] = self.host.to_be_bytes();
+        [2, 0, 0x5e, 0x10, high, low]
     }
 
     /// The target appears or disappears, if it is another interface than the link.
@@ -290,7 +295,7 @@ impl Kernel {
     }
 
     fn facts(&self) -> LinkFacts {
-        let hardware = HardwareAddress::ethernet(MAC);
+        let hardware = HardwareAddress::ethernet(self.mac());
         let address = |a: &Address| Address6 {
             address: a.address,
             prefix_len: a.prefix_len,

@@ -72,6 +72,8 @@ pub(crate) struct Net {
     pub(crate) weather: Weather,
     pub(crate) servers: Vec<Server>,
     pub(crate) attacker: Option<Attacker>,
+    /// What leaves the link, if somebody else carries it than this network.
+    pub(crate) uplink: Option<Vec<Sent>>,
     pub(super) attacked: bool,
     pub(crate) kernel: Kernel,
     /// What is on disk.
@@ -108,6 +110,12 @@ pub(crate) struct Net {
 impl Net {
     /// A link that does not exist yet, in fair weather, without servers.
     pub(crate) fn seeded(seed: u64) -> Self {
+        Self::of_host(1, seed)
+    }
+
+    /// The same on the machine with this number.
+    pub(crate) fn of_host(host: u16, seed: u64) -> Self {
+        let kernel = Kernel::new(host);
         let now = Instant::from_secs(1000);
         let mut settings = LinkSettings::default();
         settings.dhcp6.prefix = false;
@@ -121,12 +129,13 @@ impl Net {
             servers: Vec::new(),
             attacker: None,
             attacked: false,
-            kernel: Kernel::new(),
-            disk: LinkRecord::new(Iaid(0x5e10_0001)),
+            disk: LinkRecord::new(Iaid(0x5e10_0000 | u32::from(host))),
             unwritten: None,
             disk_broken: false,
             settings,
-            duid: Duid::link_layer(1, &[2, 0, 0x5e, 0x10, 0, 1]).unwrap(),
+            duid: Duid::link_layer(1, &kernel.mac()).unwrap(),
+            kernel,
+            uplink: None,
             link: None,
             sockets: Vec::new(),
             port546: Ok(()),
@@ -300,8 +309,18 @@ impl Net {
     }
 
     pub(crate) fn run_for(&mut self, span: Duration) {
-        let end = self.now + span;
+        self.run_to(self.now + span);
+    }
+
+    /// Everything until `end`, and at it.
+    pub(crate) fn run_to(&mut self, end: Instant) {
         while self.step(end) {}
+    }
+
+    /// When something happens next.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let event = self.queue.first_key_value().map(|((at, _), _)| *at);
+        [event, self.deadline(), self.kernel.deadline()].into_iter().fold(None, earliest)
     }
 
     /// The next thing that happens, not later than `limit`. False, at `limit`, when nothing happens until then.
@@ -376,12 +395,7 @@ impl Net {
                     self.answer(source, from, answer);
                 }
             }
-            Event::ToClient { from, to, payload } => {
-                let ours = self.kernel.has(to) || (to.is_multicast() && self.kernel.running());
-                if ours && self.sockets.contains(&Endpoint::Client6) {
-                    self.deliver(Endpoint::Client6, from, to, &payload);
-                }
-            }
+            Event::ToClient { from, to, payload } => self.arrive(from, to, &payload),
             Event::Arp(payload) => {
                 if self.sockets.contains(&Endpoint::Arp) {
                     let nobody = Ipv6Addr::UNSPECIFIED;
@@ -394,6 +408,14 @@ impl Net {
                 }
             }
             Event::Start => self.start(),
+        }
+    }
+
+    /// A datagram reaches the link.
+    pub(crate) fn arrive(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
+        let ours = self.kernel.has(to) || (to.is_multicast() && self.kernel.running());
+        if ours && self.sockets.contains(&Endpoint::Client6) {
+            self.deliver(Endpoint::Client6, from, to, payload);
         }
     }
 
