@@ -5,9 +5,9 @@ mod ledger;
 mod operator;
 
 use super::back::Back;
-use super::external;
+use super::external::{self, External, Silence};
 use crate::binding::Record;
-use crate::ids::{Duid, Xid6};
+use crate::ids::Duid;
 use crate::machine::Machine;
 use crate::permit::WireProfile;
 use crate::prefix::Prefix6;
@@ -90,6 +90,10 @@ pub struct Server {
     engine4: Option<server4::Engine>,
     /// Unused while DHCPv6 is not enabled, but its leases stay.
     engine6: server6::Engine,
+    /// With the external engine.
+    external: Option<External>,
+    secret: [u8; 16],
+    silence: Silence,
     ledger: Ledger,
     tally: Tally,
     /// What an engine says, until it is passed on; empty between two inputs.
@@ -100,7 +104,7 @@ pub struct Server {
 impl Server {
     /// A server without leases. `duid` is its DHCPv6 identity, `secret` the key that the external engine signs with,
     /// `seed` comes from the system's generator.
-    pub fn new(settings: ServerSettings, duid: Duid, _secret: [u8; 16], seed: [u8; 32]) -> Self {
+    pub fn new(settings: ServerSettings, duid: Duid, secret: [u8; 16], seed: [u8; 32]) -> Self {
         let mut rng = Rng::seeded(seed);
         let engine4 = match &settings.engine {
             EngineSettings::Builtin(four) => Some(server4::Engine::new(four.clone(), child(&mut rng))),
@@ -108,6 +112,9 @@ impl Server {
         };
         let six = settings.dhcp6.clone().unwrap_or_default();
         Self {
+            external: external(&settings.engine, secret),
+            secret,
+            silence: Silence::default(),
             engine6: server6::Engine::new(
                 six,
                 duid.clone(),
@@ -142,6 +149,7 @@ impl Server {
             }
             (EngineSettings::External(_), _) => {}
         }
+        self.external = external(&settings.engine, self.secret);
         if let Some(six) = &settings.dhcp6 {
             self.engine6.configure(now, six.clone(), settings.profile, settings.draft01);
         }
@@ -187,32 +195,35 @@ impl Server {
         }
     }
 
+    /// One datagram: changes into the journal, and behind them at most one answer, or the reason why there is none.
     fn receive(
         &mut self,
         now: Instant,
         datagram: &Datagram<'_>,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refused> {
-        let answer = self.answer(now, datagram);
+        let answer = match datagram.via {
+            Port::Dhcp6 => self.answer(now, datagram, out),
+            Port::Upstream4(_) => self.hand_back(datagram).map(Some),
+            Port::Upstream6(_) => Err(Refused::WrongLink),
+        };
         // Also what is not answered may have changed something.
         self.journal(out);
         out.extend(self.notices.drain(..).map(Effect::Notify));
         let Some((back, payload)) = answer? else { return Ok(()) };
-        let proven = !back.levels.is_empty() || back.to.is_unicast_link_local();
-        if !proven && payload.len() > datagram.payload.len().saturating_mul(AMPLIFICATION) {
-            return Err(Refused::NoRoom);
-        }
         let source = back.source.or_else(|| self.door.interface(back.interface).and_then(|i| i.link_local()));
         let (interface, to) = (back.interface, back.destination());
         out.push(Effect::Send { via: Port::Dhcp6, interface, source, to, payload });
         Ok(())
     }
 
-    /// The answer to a message, and the way it goes. `None` is silence.
-    fn answer(&mut self, now: Instant, datagram: &Datagram<'_>) -> Result<Option<(Back, Vec<u8>)>, Refused> {
-        if datagram.via != Port::Dhcp6 {
-            return Err(Refused::WrongLink);
-        }
+    /// The answer to a message, and the way it goes. `None` is silence, or the external engine has the message.
+    fn answer(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram<'_>,
+        out: &mut Vec<Effect>,
+    ) -> Result<Option<(Back, Vec<u8>)>, Refused> {
         let Arrival { interface, levels, message, kind } = self.door.judge(datagram)?;
         if !self.limits.take(now, datagram, &levels) {
             return Err(Refused::RateLimited);
@@ -221,6 +232,9 @@ impl Server {
             return Err(Refused::Overload);
         }
         let message = v6::Message::parse(message).map_err(|_| Refused::Malformed6)?;
+        if !levels.is_empty() {
+            self.tally.count(Done::Relayed);
+        }
         let way = Way::new(interface, *datagram.from.ip(), &levels);
         let mut cx = Cx {
             may_grant: !self.ledger.is_degraded(),
@@ -229,35 +243,47 @@ impl Server {
             notices: &mut self.notices,
         };
         let Kind::Query(profile) = kind else {
-            count(&mut cx, &levels, None);
             let unicast = levels.is_empty() && !datagram.to.is_multicast();
             let Some(answer) = self.engine6.handle(now, &message, &way, unicast, &mut cx)? else {
                 return Ok(None);
             };
             let back = Back::new(datagram, &levels, None);
             let payload = back.reply(&answer).map_err(no_room)?;
-            return Ok(Some((back, payload)));
+            return bounded(datagram, back, payload).map(Some);
         };
         let points = self.door.points(profile);
         let inner = inner(&message, points, &self.duid)?;
-        count(&mut cx, &levels, Some(Done::Query));
+        cx.tally.count(Done::Query);
         let query = Query {
             message: &inner,
             way: &way,
             // draft01 has a transaction id where RFC 7341 has the flag.
             unicast: profile == WireProfile::Rfc7341 && message.is_unicast(),
         };
+        let xid = (profile == WireProfile::Draft01).then(|| message.xid());
+        if let Some(external) = &self.external {
+            external.forward(&query, &Back::new(datagram, &levels, xid), out)?;
+            self.tally.count(Done::Upstream);
+            let kind = inner.kind();
+            out.extend(kind.and_then(|kind| self.silence.asked(now, kind)).map(Effect::Notify));
+            return Ok(None);
+        }
         let Some(engine) = &mut self.engine4 else { return Ok(None) };
         let Some(answer) = engine.handle(now, &query, &mut cx)? else { return Ok(None) };
-        let back = Back::new(datagram, &levels, xid(profile, &message));
+        let back = Back::new(datagram, &levels, xid);
         let payload = back.response(points, &answer).map_err(no_room)?;
-        Ok(Some((back, payload)))
+        bounded(datagram, back, payload).map(Some)
     }
-}
 
-fn count(cx: &mut Cx<'_>, levels: &[crate::wire::relay::Relay<'_>], done: Option<Done>) {
-    for done in done.into_iter().chain((!levels.is_empty()).then_some(Done::Relayed)) {
-        cx.tally.count(done);
+    /// The answer of a DHCPv4 server behind us, and the way it goes.
+    fn hand_back(&mut self, datagram: &Datagram<'_>) -> Result<(Back, Vec<u8>), Refused> {
+        let external = self.external.as_ref().ok_or(Refused::WrongLink)?;
+        let (back, answer) = external.back(datagram)?;
+        self.silence.answered();
+        let profile = back.xid.map_or(WireProfile::Rfc7341, |_| WireProfile::Draft01);
+        let payload = back.response(self.door.points(profile), &answer).map_err(no_room)?;
+        self.tally.count(Done::Downstream);
+        Ok((back, payload))
     }
 }
 
@@ -265,8 +291,18 @@ fn no_room(_: TooLong) -> Refused {
     Refused::NoRoom
 }
 
-fn xid(profile: WireProfile, message: &v6::Message<'_>) -> Option<Xid6> {
-    (profile == WireProfile::Draft01).then(|| message.xid())
+/// Only who is on the link, or a relay agent that messages are taken from, gets answers of any length (SEC-07).
+fn bounded(datagram: &Datagram<'_>, back: Back, payload: Vec<u8>) -> Result<(Back, Vec<u8>), Refused> {
+    let proven = !back.levels.is_empty() || back.to.is_unicast_link_local();
+    let most = datagram.payload.len().saturating_mul(AMPLIFICATION);
+    if proven || payload.len() <= most { Ok((back, payload)) } else { Err(Refused::NoRoom) }
+}
+
+fn external(engine: &EngineSettings, secret: [u8; 16]) -> Option<External> {
+    match engine {
+        EngineSettings::Builtin(_) => None,
+        EngineSettings::External(settings) => Some(External::new(settings.clone(), secret)),
+    }
 }
 
 /// The DHCPv4 message of a query, if it is one that a client may send this way. The order of the checks is fixed.
