@@ -325,9 +325,8 @@ impl Net {
 
     /// The next thing that happens, not later than `limit`. False, at `limit`, when nothing happens until then.
     fn step(&mut self, limit: Instant) -> bool {
-        let event = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let next = self.next_at();
         let (deadline, kernel) = (self.deadline(), self.kernel.deadline());
-        let next = [event, deadline, kernel].into_iter().fold(None, earliest);
         let at = next.unwrap_or(limit).max(self.now);
         if at > self.now {
             self.check();
