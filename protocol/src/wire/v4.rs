@@ -322,7 +322,7 @@ impl Outgoing {
         w.ipv4(self.ciaddr).ipv4(self.yiaddr).ipv4(Ipv4Addr::UNSPECIFIED).ipv4(self.giaddr);
         w.bytes(&chaddr).bytes(&[0; 64 + 128]).bytes(&COOKIE);
         for (code, value) in &self.options {
-            option(&mut w, *code, value);
+            write_option(&mut w, *code, value);
         }
         w.u8(code::END);
         let mut octets = w.finish()?;
@@ -333,8 +333,9 @@ impl Outgoing {
     }
 }
 
-/// A code of Pad or End has no length octet, and no value can follow it.
-fn option(w: &mut Writer, code: u8, value: &[u8]) {
+/// Writes an option, in several parts if its value is over 255 octets (RFC 3396 §5). A code of Pad or End has no
+/// length octet, and no value can follow it: it is refused.
+pub(crate) fn write_option(w: &mut Writer, code: u8, value: &[u8]) {
     if matches!(code, code::PAD | code::END) {
         w.refuse();
     }
