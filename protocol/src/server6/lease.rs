@@ -179,8 +179,12 @@ impl<'a> Session<'a, '_> {
             if self.table.gives(kind, place.index) {
                 self.cx.notices.push(Notice::PoolEmpty(place.subnet.prefix.to_string()));
             }
-            // What the client had elsewhere is over all the same.
-            let over = listed.filter(|_| purpose == Purpose::Extend).collect();
+            // What the client had is over all the same.
+            let mut over = Vec::new();
+            if purpose == Purpose::Extend {
+                over = self.let_go(owner, place, None);
+                add(&mut over, listed);
+            }
             return Outcome::Answer(Answer { over, ..none });
         };
         let given = Given { slot, preferred: place.subnet.preferred, valid: place.subnet.valid };
@@ -189,11 +193,7 @@ impl<'a> Session<'a, '_> {
             over = self.bind(owner, place, given);
         }
         if purpose.ends() {
-            for slot in listed.filter(|slot| *slot != given.slot) {
-                if !over.contains(&slot) {
-                    over.push(slot);
-                }
-            }
+            add(&mut over, listed.filter(|slot| *slot != given.slot));
         }
         Outcome::Answer(Answer { kind, iaid, given: Some(given), over, status: None })
     }
@@ -236,7 +236,22 @@ impl<'a> Session<'a, '_> {
 
     /// The association has `given`, and nothing else at this place. What it had there and is over comes back.
     fn bind(&mut self, owner: Owner<'_>, place: Place<'_>, given: Given) -> Vec<Slot6> {
-        let others = self.table.of(owner).filter(|held| held.slot != given.slot && holds(owner, held));
+        let over = self.let_go(owner, place, Some(given.slot));
+        self.put(Binding6 {
+            slot: given.slot,
+            client: self.client.clone(),
+            iaid: owner.iaid,
+            state: State::Bound,
+            changed_at: self.now,
+            preferred_until: given.preferred.end(self.now),
+            expires_at: given.valid.end(self.now),
+        });
+        over
+    }
+
+    /// Forgets all that the association has or had at this place, but `kept`. What it had until now comes back.
+    fn let_go(&mut self, owner: Owner<'_>, place: Place<'_>, kept: Option<Slot6>) -> Vec<Slot6> {
+        let others = self.table.of(owner).filter(|held| Some(held.slot) != kept && holds(owner, held));
         let others = others.filter(|held| self.table.subnet_of(held.slot) == Some(place.index));
         let others: Vec<Binding6> = others.cloned().collect();
         let mut over = Vec::new();
@@ -247,15 +262,6 @@ impl<'a> Session<'a, '_> {
             self.table.remove(held.slot);
             self.cx.changes.push(Change { record: Record::Gone6(held.slot), undo: Record::Lease6(held) });
         }
-        self.put(Binding6 {
-            slot: given.slot,
-            client: self.client.clone(),
-            iaid: owner.iaid,
-            state: State::Bound,
-            changed_at: self.now,
-            preferred_until: given.preferred.end(self.now),
-            expires_at: given.valid.end(self.now),
-        });
         over
     }
 
@@ -366,6 +372,15 @@ impl<'a> Session<'a, '_> {
 
     fn owner(&self, association: &Association) -> Owner<'a> {
         Owner { client: self.client, kind: association.kind, iaid: association.iaid }
+    }
+}
+
+/// Appends what is not there yet.
+fn add(over: &mut Vec<Slot6>, slots: impl Iterator<Item = Slot6>) {
+    for slot in slots {
+        if !over.contains(&slot) {
+            over.push(slot);
+        }
     }
 }
 

@@ -222,11 +222,16 @@ impl Table {
     /// What is known of the slot is this from now on.
     pub(super) fn insert(&mut self, binding: Binding6) {
         let slot = binding.slot;
-        self.remove(slot);
+        let occupied = self.unlink(slot);
         if binding.state == State::Released && !self.is_worth_remembering(slot) {
+            if occupied {
+                self.vacate(slot);
+            }
             return;
         }
-        self.occupy(slot);
+        if !occupied {
+            self.occupy(slot);
+        }
         self.lengths.add(slot);
         self.owners.insert((self.hash(&binding.client, Kind::of(slot), binding.iaid), slot));
         if binding.state == State::Released {
@@ -249,7 +254,14 @@ impl Table {
 
     /// Nothing is known of the slot from now on.
     pub(super) fn remove(&mut self, slot: Slot6) {
-        let Some(binding) = self.slots.remove(&slot) else { return };
+        if self.unlink(slot) {
+            self.vacate(slot);
+        }
+    }
+
+    /// Takes the binding of the slot out of everything but [`Pool::free`]. True if there was one.
+    fn unlink(&mut self, slot: Slot6) -> bool {
+        let Some(binding) = self.slots.remove(&slot) else { return false };
         self.lengths.remove(slot);
         self.owners.remove(&(self.hash(&binding.client, Kind::of(slot), binding.iaid), slot));
         let live = match binding.expires_at {
@@ -267,7 +279,7 @@ impl Table {
             }
             pool.resting.remove(&(rest_end(&binding), slot));
         }
-        self.vacate(slot);
+        true
     }
 
     /// Takes note of what is over by now.

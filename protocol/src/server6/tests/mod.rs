@@ -2,5 +2,10 @@
 
 mod addresses;
 mod bench;
+mod chance;
+mod extending;
+mod links;
 mod options;
+mod prefixes;
 mod refusing;
+mod storage;
