@@ -7,12 +7,15 @@
 //! - Kea sorts sub-options and joins those of one code, ISC dhcpd drops the second one: sub-options have different
 //!   codes, in ascending order, and ours is looked for by its code.
 //! - Kea doubles, ISC dhcpd cuts what is longer than one option: there are never more than 240 octets.
-//! - dnsmasq leaves option 82 out when query and option do not fit into the size that option 57 allows: option 57 grows
-//!   by what we add, and never by more, so that an answer without our part still fits the client.
+//! - dnsmasq leaves option 82 out unless option 57 of the query has room for all of the query and once more for option
+//!   82: option 57 grows by what we add, and never by more, so that an answer without our part still fits the client. A
+//!   client that sends more than 150 octets of options should send option 57 too, or dnsmasq's answer finds no way back.
 //! - ISC dhcpd (unless `echo-client-id` is on) and dnsmasq do not return option 61: a copy travels along.
 //! - dnsmasq refuses a REQUEST that names another server, ISC dhcpd acknowledges it: it goes to the named one alone.
+//! - Kea and ISC dhcpd answer an INFORM at its ciaddr, by IPv4 and without option 82, unless that is zero: so it is,
+//!   and nobody can make them send to an address of his choice. dnsmasq does not answer such an INFORM.
 //!
-//! An INFORM is answered by dnsmasq only. Kea and ISC dhcpd send that answer to the client's own address by IPv4.
+//! The flags sub-option (RFC 5010), by which a renewal could be told from a rebinding, none of them needs.
 
 mod message;
 mod metadata;
@@ -34,8 +37,9 @@ use metadata::{Metadata, Seal};
 pub use silence::Silence;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 
-/// Octets of option 82 up to which a copy of option 61 travels along.
-const COMFORTABLE: usize = 100;
+/// Octets of option 82 up to which a copy of option 61 travels along. Of what dnsmasq can do for a client without option
+/// 57, that leaves 150 octets of options to the client.
+const COMFORTABLE: usize = 128;
 /// Most octets of option 82.
 const LARGEST: usize = 240;
 /// Relay agents that a message may have passed, RFC 1542 §4.1.1.

@@ -29,7 +29,9 @@ pub(super) fn to_server(
     octets.extend(message.xid.0.to_be_bytes());
     octets.extend(message.secs.to_be_bytes());
     octets.extend(message.flags.to_be_bytes());
-    for address in [message.ciaddr, message.yiaddr, message.siaddr, giaddr] {
+    // An INFORM is answered at its ciaddr, but here it has to be at giaddr.
+    let ciaddr = if kind == MessageType::INFORM { Ipv4Addr::UNSPECIFIED } else { message.ciaddr };
+    for address in [ciaddr, message.yiaddr, message.siaddr, giaddr] {
         octets.extend(address.octets());
     }
     octets.extend(message.chaddr);

@@ -85,6 +85,19 @@ fn a_query_that_names_a_server_goes_to_that_one_alone() {
 }
 
 #[test]
+fn an_inform_cannot_be_answered_elsewhere() {
+    let ciaddr = |kind| {
+        let mut octets = query(kind, &[]);
+        octets[12..16].copy_from_slice(&[203, 0, 113, 9]);
+        forward(&octets, &direct()).unwrap()[12..16].to_vec()
+    };
+    assert_eq!(ciaddr(MessageType::INFORM), [0; 4]);
+    for kind in [MessageType::REQUEST, MessageType::RELEASE] {
+        assert_eq!(ciaddr(kind), [203, 0, 113, 9]);
+    }
+}
+
+#[test]
 fn what_already_has_relay_agent_information_is_refused_sec_14() {
     let metadata = agent_of(&discover(), &direct());
     for value in [&metadata[..], &[], &[220, 0], &[1, 1, 1]] {
@@ -159,7 +172,7 @@ fn the_size_limit_grows_by_what_is_added_and_not_more() {
         let (limit, added) = limit(&octets, &direct());
         assert_eq!(limit, Some(own + added - 21));
     }
-    let (none_restored, added) = limit(&discover(), &relayed(60));
+    let (none_restored, added) = limit(&discover(), &relayed(100));
     assert_eq!(none_restored, Some(576 + added));
     assert_eq!(limit(&with(65_535), &direct()).0, Some(65_535));
     for silent in [MessageType::RELEASE, MessageType::DECLINE] {
