@@ -6,13 +6,19 @@
 mod decoders;
 
 use dhcp4o6_protocol::ids::hex_decode;
+use dhcp4o6_protocol::provider::{Datagram as Received, Effect, Port};
+use dhcp4o6_protocol::refused::Refused;
+use dhcp4o6_protocol::role::back::Back;
+use dhcp4o6_protocol::role::external::{External, Settings};
+use dhcp4o6_protocol::server4::Query;
+use dhcp4o6_protocol::way::Way;
 use dhcp4o6_protocol::wire::agent::AgentInformation;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
 use dhcp4o6_protocol::wire::v4::{self, MessageType, code};
 use dhcp4o6_protocol::wire::v4_option;
 use dhcp4o6_protocol::wire::v6::{self, MessageType as Kind};
 use dhcp4o6_protocol::wire::v6_option::{Ia, IaAddress, IaPrefix, OptionCode, Status};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::path::Path;
 
 struct Datagram {
@@ -262,5 +268,95 @@ fn every_server_returns_the_sub_option_of_the_relay_agent() {
         assert!(answers >= 6, "{name}");
         let naks = capture(name).iter().filter(|d| d.v4().kind() == Some(MessageType::NAK)).count();
         assert_eq!(naks, 1, "{name}");
+    }
+}
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+fn external(giaddr: Ipv4Addr) -> External {
+    let sub_option = Settings::SUB_OPTION;
+    External::new(Settings { servers: vec![SERVER], giaddr, links: Vec::new(), sub_option }, [7; 16])
+}
+
+/// The options of a DHCPv4 message in order, without those of these codes.
+fn options_without(octets: &[u8], codes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let message = v4::Message::parse(octets).unwrap();
+    let options = message.options().filter(|(code, _)| !codes.contains(code));
+    options.map(|(code, value)| (code, value.into_owned())).collect()
+}
+
+/// The message with another header and with option 82, if any, as its last option.
+fn with_agent(octets: &[u8], hops: u8, giaddr: Ipv4Addr, agent: Option<&[u8]>) -> Vec<u8> {
+    let mut message = octets[..240].to_vec();
+    message[3] = hops;
+    message[24..28].copy_from_slice(&giaddr.octets());
+    let mut options = options_without(octets, &[code::RELAY_AGENT]);
+    options.extend(agent.map(|agent| (code::RELAY_AGENT, agent.to_vec())));
+    for (code, value) in options {
+        message.extend([code, u8::try_from(value.len()).unwrap()]);
+        message.extend(value);
+    }
+    message.push(code::END);
+    message
+}
+
+#[test]
+fn what_real_servers_answered_finds_its_client_behind_the_external_engine_s46_04() {
+    for name in ["plain-relayed-kea", "plain-relayed-isc", "plain-relayed-dnsmasq"] {
+        let capture = capture(name);
+        let mut kinds = Vec::new();
+        for pair in capture.windows(2) {
+            let [asked, answered] = pair else { unreachable!() };
+            if asked.v4().op != v4::BOOTREQUEST || answered.v4().op != v4::BOOTREPLY {
+                continue;
+            }
+            let giaddr = asked.v4().giaddr;
+            let engine = external(giaddr);
+            let client = with_agent(&asked.payload, 0, Ipv4Addr::UNSPECIFIED, None);
+            let message = v4::Message::parse(&client).unwrap();
+            let address: Ipv6Addr = "fe80::5eff:fe10:2".parse().unwrap();
+            let way = Way { interface: "lan0", client: address, hops: Vec::new() };
+            let back =
+                Back { xid: None, interface: 3, source: None, to: address, port: 546, levels: Vec::new() };
+            let mut out = Vec::new();
+            let query = Query { message: &message, way: &way, unicast: false };
+            engine.forward(&query, &back, &mut out).unwrap();
+            let [Effect::Send { payload: sent, .. }] = &out[..] else { panic!("one server") };
+            // The question is the one that the server was asked, but for our option 82 and the size it needs.
+            assert_eq!(sent[..240], asked.payload[..240], "{name}");
+            let ours = [code::RELAY_AGENT, code::MAX_MESSAGE_SIZE];
+            assert_eq!(options_without(sent, &ours), options_without(&asked.payload, &ours), "{name}");
+
+            let sent = v4::Message::parse(sent).unwrap();
+            let agent = sent.option(code::RELAY_AGENT).unwrap();
+            let hops = answered.v4().hops;
+            let answer = with_agent(&answered.payload, hops, giaddr, Some(&agent));
+            let received = |payload| Received {
+                via: Port::Upstream4(giaddr),
+                interface: 1,
+                from: SocketAddrV6::new(SERVER.to_ipv6_mapped(), 67, 0, 0),
+                to: giaddr.to_ipv6_mapped(),
+                payload,
+            };
+            // As it was captured, its option 82 is somebody else's.
+            assert_eq!(engine.back(&received(&answered.payload)), Err(Refused::Unsolicited), "{name}");
+            let (found, octets) = engine.back(&received(&answer)).unwrap();
+            assert_eq!(found, back, "{name}");
+            let mut expected = answered.payload[..240].to_vec();
+            expected[3] = 0;
+            expected[24..28].fill(0);
+            assert_eq!(octets[..240], expected, "{name}");
+            let mut expected = options_without(&answered.payload, &[code::RELAY_AGENT]);
+            if answered.v4().option(code::CLIENT_ID).is_none() {
+                assert_eq!(name, "plain-relayed-dnsmasq");
+                let id = message.option(code::CLIENT_ID).unwrap().into_owned();
+                expected.push((code::CLIENT_ID, id));
+            }
+            assert_eq!(options_without(&octets, &[]), expected, "{name}");
+            assert!(octets.len() >= 300);
+            kinds.push(answered.v4().kind().unwrap());
+        }
+        use MessageType as T;
+        assert_eq!(kinds, [T::OFFER, T::ACK, T::ACK, T::NAK, T::OFFER, T::OFFER], "{name}");
     }
 }

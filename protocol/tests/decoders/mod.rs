@@ -2,6 +2,7 @@
 //!
 //! No decoder panics; what was decoded encodes to something that decodes to the same.
 
+mod external;
 mod relays;
 
 use dhcp4o6_protocol::params::MAX_PAYLOAD;
@@ -152,6 +153,11 @@ fn relay(octets: &[u8], kind: MessageType) {
     dhcp6(relayed.message);
 }
 
+/// What comes from a server behind the external engine.
+pub(crate) fn external_reply(octets: &[u8]) {
+    external::reply(octets);
+}
+
 /// Names in any of their forms.
 pub(crate) fn domain_name(octets: &[u8]) {
     let lists = [domain::list6(octets), domain::search4(octets)];
@@ -184,6 +190,7 @@ pub(crate) fn all(octets: &[u8]) {
     dhcp4(octets);
     relay_forward(octets);
     relay_reply(octets);
+    external_reply(octets);
     domain_name(octets);
     routes121(octets);
 }
