@@ -3,6 +3,12 @@
 //! A record says everything about one slot: whoever reads a journal keeps the last record of each slot, and records
 //! may be read again without harm.
 
+mod codec;
+#[cfg(test)]
+mod tests;
+
+pub use codec::BadRecord;
+
 use crate::ids::Duid;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -35,6 +41,16 @@ pub struct PortSet {
     pub psid_len: u8,
     /// 0 to 2^`psid_len` - 1, right-justified.
     pub psid: u16,
+}
+
+impl PortSet {
+    /// True if its fields are in their ranges.
+    pub const fn is_possible(self) -> bool {
+        self.offset <= 15
+            && self.psid_len >= 1
+            && self.psid_len <= 16 - self.offset
+            && (self.psid as u32) < 1 << self.psid_len
+    }
 }
 
 /// What became of a slot.
@@ -147,4 +163,21 @@ pub enum Record {
         /// The address.
         address: Ipv4Addr,
     },
+}
+
+impl Record {
+    /// Calls `change` with every moment in it.
+    pub fn each_moment(&mut self, mut change: impl FnMut(&mut Instant)) {
+        match self {
+            Self::Lease4(Binding4 { changed_at, expires_at, .. }) => {
+                change(changed_at);
+                expires_at.iter_mut().for_each(change);
+            }
+            Self::Lease6(Binding6 { changed_at, preferred_until, expires_at, .. }) => {
+                change(changed_at);
+                preferred_until.iter_mut().chain(expires_at).for_each(change);
+            }
+            Self::Gone4(_) | Self::Gone6(_) | Self::Reserve4 { .. } | Self::Unreserve4 { .. } => {}
+        }
+    }
 }
