@@ -4,6 +4,7 @@
 
 mod args;
 mod bus;
+mod checksum;
 mod clock;
 mod config;
 mod control;

@@ -5,7 +5,7 @@
 
 mod disk;
 mod duid;
-mod frame;
+pub(crate) mod frame;
 mod secret;
 #[cfg(test)]
 mod tests;

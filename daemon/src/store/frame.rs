@@ -1,22 +1,30 @@
 //! What surrounds everything on disk: `magic (8), version (4), length (4), payload, CRC-32C (4)`, big endian, where
 //! the checksum covers all that precedes it.
 
+use crate::checksum::crc32c;
+
 /// Version that is written. Older ones do not exist yet.
 const VERSION: u32 = 1;
-const HEADER: usize = 16;
-const CHECKSUM: usize = 4;
+/// Octets before the payload.
+pub(crate) const HEADER: usize = 16;
+/// Octets behind the payload.
+pub(crate) const CHECKSUM: usize = 4;
 
 /// Longest payload: far more than any lease has, for a DHCP message is at most 64 KiB.
-pub(super) const MAX_PAYLOAD: usize = 1 << 20;
+pub(crate) const MAX_PAYLOAD: usize = 1 << 20;
 /// Longest file.
-pub(super) const MAX_FILE: usize = HEADER + MAX_PAYLOAD + CHECKSUM;
+pub(crate) const MAX_FILE: usize = HEADER + MAX_PAYLOAD + CHECKSUM;
 
 /// What a file is about, so that one is not taken for the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Link,
     Duid,
     Secret,
+    /// Begins a server's journal.
+    Journal,
+    /// Begins a snapshot of a server's leases.
+    Snapshot,
 }
 
 impl Kind {
@@ -25,13 +33,15 @@ impl Kind {
             Self::Link => b"dhcp4o6L",
             Self::Duid => b"dhcp4o6D",
             Self::Secret => b"dhcp4o6S",
+            Self::Journal => b"dhcp4o6J",
+            Self::Snapshot => b"dhcp4o6T",
         }
     }
 }
 
 /// Why a file is not used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum BadFile {
+pub(crate) enum BadFile {
     #[error("it is not one of our files")]
     Magic,
     #[error("it has version {0}, which is newer than this program")]
@@ -41,7 +51,7 @@ pub(super) enum BadFile {
 }
 
 /// Frames a payload; `None` when it is too long.
-pub(super) fn wrap(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn wrap(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
     let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_PAYLOAD)?;
     let mut file = Vec::with_capacity(HEADER + payload.len() + CHECKSUM);
     file.extend(kind.magic());
@@ -53,7 +63,7 @@ pub(super) fn wrap(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The payload of a file.
-pub(super) fn unwrap(kind: Kind, file: &[u8]) -> Result<&[u8], BadFile> {
+pub(crate) fn unwrap(kind: Kind, file: &[u8]) -> Result<&[u8], BadFile> {
     let (magic, rest) = file.split_first_chunk::<8>().ok_or(BadFile::Damaged)?;
     if magic != kind.magic() {
         return Err(BadFile::Magic);
@@ -73,47 +83,9 @@ pub(super) fn unwrap(kind: Kind, file: &[u8]) -> Result<&[u8], BadFile> {
     if whole { Ok(payload) } else { Err(BadFile::Damaged) }
 }
 
-/// CRC-32C (Castagnoli), as iSCSI has it: RFC 7143 §13.1, examples in RFC 3720 §B.4.
-pub(super) fn crc32c(octets: &[u8]) -> u32 {
-    !octets.iter().fold(u32::MAX, |sum, octet| {
-        let [low, ..] = sum.to_le_bytes();
-        TABLE[usize::from(low ^ octet)] ^ (sum >> 8)
-    })
-}
-
-/// The effect of one octet: reflected polynomial 0x82f63b78.
-const TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < table.len() {
-        let mut sum = index as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = if sum & 1 == 1 { (sum >> 1) ^ 0x82f6_3b78 } else { sum >> 1 };
-            bit += 1;
-        }
-        table[index] = sum;
-        index += 1;
-    }
-    table
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn crc32c_of_the_examples_in_rfc_3720() {
-        let ascending: Vec<u8> = (0..32).collect();
-        let descending: Vec<u8> = (0..32).rev().collect();
-        // The RFC prints them as octets on the wire, least significant first.
-        assert_eq!(crc32c(&[0; 32]).to_le_bytes(), [0xaa, 0x36, 0x91, 0x8a]);
-        assert_eq!(crc32c(&[0xff; 32]).to_le_bytes(), [0x43, 0xab, 0xa8, 0x62]);
-        assert_eq!(crc32c(&ascending).to_le_bytes(), [0x4e, 0x79, 0xdd, 0x46]);
-        assert_eq!(crc32c(&descending).to_le_bytes(), [0x5c, 0xdb, 0x3f, 0x11]);
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-        assert_eq!(crc32c(b""), 0);
-    }
 
     #[test]
     fn what_is_wrapped_unwraps_and_nothing_else_does() {
