@@ -99,10 +99,8 @@ impl Journal {
                 self.degraded = true;
                 self.waiting.fail();
             }
-            Progress::Restored => {
-                self.degraded = false;
-                self.waiting.release(self.appended, out);
-            }
+            // What is stored with it is told as well.
+            Progress::Restored => self.degraded = false,
             Progress::WantsPage => {}
         }
     }
