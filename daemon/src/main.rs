@@ -91,7 +91,7 @@ fn check(options: &Options) -> ExitCode {
 /// Writes the leases of the provider's server.
 fn export(options: &Options, file: Option<&Path>) -> ExitCode {
     let write = |out: &mut dyn Write| {
-        let leases = leases::export(&options.state_dir(Side::Provider), &boot_clock(), out)?;
+        let leases = leases::export(&options.state_dir(Side::Provider), out)?;
         out.flush().map_err(leases::ExportError::Write)?;
         Ok::<_, leases::ExportError>(leases)
     };
@@ -121,7 +121,7 @@ fn import(options: &Options, file: Option<&Path>) -> ExitCode {
         Some(Ok(file)) => Box::new(BufReader::new(file)),
         Some(Err(error)) => return failed(&leases::ImportError::Read(error)),
     };
-    match leases::import(&options.state_dir(Side::Provider), &boot_clock(), &mut input) {
+    match leases::import(&options.state_dir(Side::Provider), &mut input) {
         Ok(lines) => done(format_args!("{lines} records")),
         Err(error) => failed(&error),
     }

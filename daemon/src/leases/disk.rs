@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One directory. After a crash any of the octets appended to a file since its last [`Disk::sync`] may be there or
 /// not, and any of the changes of names since the last [`Disk::sync_names`] may have happened or not.
@@ -88,26 +88,25 @@ impl Directory {
         Self { path, lock: None }
     }
 
-    /// A directory that is there keeps the mode that the administrator gave it.
+    /// A directory that is there keeps the mode that the administrator gave it. One that root makes, for instance by an
+    /// import, belongs to whom the one above belongs, as files do.
     fn make(&self) -> io::Result<()> {
         if self.path.is_dir() {
             return Ok(());
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
         match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+            Some(parent) if !parent.as_os_str().is_empty() => {
+                inherit_owner(&File::open(&self.path)?, parent)?;
+                File::open(parent)?.sync_all()
+            }
             _ => Ok(()),
         }
     }
 
-    /// A file that root makes, for instance by an import, belongs to whom the directory belongs.
     fn open_new(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
         let file = self.open(options, name)?;
-        let (directory, own) = (std::fs::metadata(&self.path)?, file.metadata()?);
-        if (own.uid(), own.gid()) != (directory.uid(), directory.gid()) {
-            // Nobody else may do so, nor needs to.
-            let _ = std::os::unix::fs::fchown(&file, Some(directory.uid()), Some(directory.gid()));
-        }
+        inherit_owner(&file, &self.path)?;
         Ok(file)
     }
 
@@ -115,6 +114,15 @@ impl Directory {
     fn open(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
         options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(self.path.join(name))
     }
+}
+
+/// Gives a file to the owner of a directory. Only root may do so, and nobody else needs to.
+fn inherit_owner(file: &File, directory: &Path) -> io::Result<()> {
+    let (own, theirs) = (file.metadata()?, std::fs::metadata(directory)?);
+    if own.uid() == 0 && (theirs.uid(), theirs.gid()) != (own.uid(), own.gid()) {
+        std::os::unix::fs::fchown(file, Some(theirs.uid()), Some(theirs.gid()))?;
+    }
+    Ok(())
 }
 
 impl Disk for Directory {

@@ -41,7 +41,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use text::{ExportError, ImportError, Mistakes, export, import};
+pub use text::{ExportError, ImportError, export, import};
 
 use crate::store::BootClock;
 use clerk::{Batch, Clerk, Page, PageNumber, Work};
@@ -57,6 +57,8 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use writer::{Limits, Writer};
 
+/// Where leases are in the state directory.
+pub const FOLDER: &str = "leases";
 /// While this many records wait for the disk, the owner should take no more messages up.
 pub const MAX_PENDING: u64 = 65_536;
 /// Records that make a good page: the owner does nothing else while it gathers them.
@@ -93,8 +95,8 @@ pub enum Progress {
     Stored(u64),
     /// None of the others will be, up to the last one appended before this was returned.
     Failed,
-    /// Records can be stored again, and everything the owner knows is, also what was appended since
-    /// [`Progress::Failed`]. Numbers go on: those of lost records are not used again.
+    /// Records can be stored again, and everything that was on the pages is. Up to which number that is, a
+    /// [`Progress::Stored`] says at once. Numbers go on: those of lost records are not used again.
     Restored,
     /// [`Leases::wants_page`] is no longer `None`.
     WantsPage,
@@ -117,21 +119,22 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// Opens the journal in `dir`, which is made if it is missing, and calls `load` with its records in order: the last
-    /// record of a slot counts. Moments are on the clock of this boot.
+    /// Opens the journal in the folder [`FOLDER`] of `state_dir`, which is made if it is missing, and calls `load` with
+    /// its records in order: the last record of a slot counts. Moments are on the clock of this boot.
     ///
     /// # Errors
     /// When another process has it open, or no thread can be started. A disk that cannot be written is no error here,
     /// but [`Progress::Failed`] afterwards; what cannot be read is passed over.
     pub fn open(
-        dir: &Path,
+        state_dir: &Path,
         boot: BootClock,
         load: &mut dyn FnMut(Record),
     ) -> Result<(Self, Loaded), LeasesError> {
-        let mut disk = Directory::new(dir.to_owned());
+        let dir = state_dir.join(FOLDER);
+        let mut disk = Directory::new(dir.clone());
         match disk.lock() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(LeasesError::InUse(dir.to_owned()));
+                return Err(LeasesError::InUse(dir));
             }
             // Without the lock nothing is written: the clerk asks for it again.
             Ok(()) | Err(_) => {}

@@ -18,7 +18,7 @@ use super::clerk::Batch;
 use super::disk::{Directory, Disk};
 use super::load::{Purpose, load};
 use super::writer::Draft;
-use super::{LeasesError, Loaded};
+use super::{FOLDER, LeasesError, Loaded};
 use crate::store::BootClock;
 use dhcp4o6_protocol::binding::{Record, Slot4, Slot6};
 use dhcp4o6_protocol::time::Instant;
@@ -119,13 +119,13 @@ fn wall_clock() -> BootClock {
     BootClock { boot_id: String::new(), now: || Instant::from_micros(u64::MAX), wall_minus_boot_micros: || 0 }
 }
 
-/// Writes every lease and every reservation that an operator made to `out`, one JSON object a line, and says how many. A
+/// Writes every lease below `state_dir`, and every reservation that an operator made, to `out`, one JSON object a line, and says how many. A
 /// server may be using them meanwhile: then it is what was on the disk at some moment.
 ///
 /// # Errors
 /// When they cannot be read, or not be written.
-pub fn export(dir: &Path, out: &mut dyn Write) -> Result<Loaded, ExportError> {
-    let (found, records) = read_all(dir).map_err(ExportError::Read)?;
+pub fn export(state_dir: &Path, out: &mut dyn Write) -> Result<Loaded, ExportError> {
+    let (found, records) = read_all(&state_dir.join(FOLDER)).map_err(ExportError::Read)?;
     for octets in records.values() {
         let Ok(record) = Record::decode(octets) else { continue };
         let line = serde_json::to_writer(&mut *out, &Line::of(&record)).map_err(io::Error::from);
@@ -162,16 +162,17 @@ fn read_all(dir: &Path) -> io::Result<(Loaded, Records)> {
     }
 }
 
-/// Adds what [`export`] wrote to the leases in `dir`, in place of what is known there of the same slots, and says how
+/// Adds what [`export`] wrote to the leases below `state_dir`, in place of what is known there of the same slots, and says how
 /// many records there were. All of it is on the disk when this returns, or nothing is changed.
 ///
 /// # Errors
 /// When a server is using them, a line is wrong, or the disk does not take them.
-pub fn import(dir: &Path, input: &mut dyn BufRead) -> Result<u64, ImportError> {
-    let mut disk = Directory::new(dir.to_owned());
+pub fn import(state_dir: &Path, input: &mut dyn BufRead) -> Result<u64, ImportError> {
+    let dir = state_dir.join(FOLDER);
+    let mut disk = Directory::new(dir.clone());
     match disk.lock() {
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            return Err(LeasesError::InUse(dir.to_owned()).into());
+            return Err(LeasesError::InUse(dir).into());
         }
         outcome => outcome.map_err(ImportError::Store)?,
     }

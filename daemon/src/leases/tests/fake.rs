@@ -147,7 +147,7 @@ impl FakeDisk {
         self.with(|platter| {
             let dice = &mut platter.dice;
             let mood = dice.below(4);
-            let mut takes = move |dice: &mut Dice| match mood {
+            let takes = move |dice: &mut Dice| match mood {
                 0 => false,
                 1 => true,
                 2 => dice.one_in(2),
