@@ -58,10 +58,11 @@ impl Draft {
         let Some(value) = reader.value("sub-option") else { return };
         self.sub_option.given = true;
         let Some(code) = reader.number_of::<u8>("sub-option", value, 1..=254) else { return };
-        // RFC 3046 and the later ones of the registry: servers, or we ourselves, would take it for something else.
-        if matches!(code, 1..=19 | 151 | 152) {
+        // Those of the registry: servers, or we ourselves, would take it for something else. Circuit and remote
+        // identifier are whatever a relay agent makes them (RFC 3046).
+        if matches!(code, 3..=19 | 151 | 152) {
             let wrong = format!("sub-option {code} means something else");
-            let right = "must be one that is not assigned: 20 to 254, but not 151 and 152";
+            let right = "must be 1, 2 or one that is not assigned: 20 to 254, but not 151 and 152";
             reader.wrong("sub-option", None, wrong, right);
         } else {
             self.sub_option.right = Some(At { value: code, place: reader.place_of_key("sub-option") });

@@ -85,7 +85,7 @@ pub(super) const KNOWN: &[Known] = &[
     known(73, "finger-servers", Kind::Addresses),
     known(74, "irc-servers", Kind::Addresses),
     known(75, "streettalk-servers", Kind::Addresses),
-    known(76, "streettalk-directory-assistance-servers", Kind::Addresses),
+    known(76, "stda-servers", Kind::Addresses),
     known(85, "nds-servers", Kind::Addresses),
     known(86, "nds-tree-name", Kind::Text),
     known(87, "nds-context", Kind::Text),

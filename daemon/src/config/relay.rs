@@ -100,13 +100,13 @@ impl Drafts {
 
     /// An interface-id tells the relay agent, and in it the interface, that an answer is for.
     fn shared_interface_ids(&self, mistakes: &mut Mistakes) {
-        let mut taken: BTreeMap<(Option<&str>, &[u8]), (&str, &Place)> = BTreeMap::new();
+        let mut taken = BTreeMap::new();
         for draft in &self.0 {
             for At { value: side, place } in &draft.clients {
-                let key = (draft.namespace.as_deref(), side.interface_id.as_slice());
+                let key = (&draft.namespace, &side.interface_id);
                 match taken.insert(key, (&side.name, place)) {
                     // The same interface twice is reported as such.
-                    Some((other, first)) if other != side.name => {
+                    Some((other, first)) if *other != side.name => {
                         let wrong = "two interfaces have the same interface-id";
                         let right = format!("must be unique; the other is at {first}");
                         mistakes.key(place, "relay.clients.interface-id", wrong, right);

@@ -271,10 +271,11 @@ impl Draft {
             .find_map(|said| said.right.as_ref().map(|at| &at.place))
             .unwrap_or(&self.prefix.place);
         let (t1, t2) = (part(min, t1_percent), part(min, t2_percent));
+        let apart = min.is_infinite() || (0 < t1 && t1 < t2 && t2 < u64::from(min.0));
         if t1_percent >= t2_percent {
             let wrong = format!("T1 at {t1_percent} percent is not before T2 at {t2_percent} percent");
             mistakes.key(place, path("t1-percent"), wrong, "must be below \"t2-percent\"");
-        } else if !min.is_infinite() && !(0 < t1 && t1 < t2 && t2 < u64::from(min.0)) {
+        } else if !apart {
             let wrong = format!("T1, T2 and the end of a lease of {} s fall together", min.0);
             let right = "must be seconds apart: \"min-lease-time\" longer, or the percentages farther apart";
             mistakes.key(place, path("t1-percent"), wrong, right);

@@ -1,6 +1,11 @@
 //! The configuration as operators write it, right and wrong.
 
+mod generated;
+mod options4;
+mod relay;
 mod server;
+mod server6;
+mod subnet4;
 
 use super::*;
 use dhcp4o6_protocol::settings::{Dhcp6Mode, Draft01, Mode, OnWithdraw, Profile, SourceCheck};
@@ -190,8 +195,13 @@ fn every_key_has_its_effect() {
 fn the_effective_configuration_reads_back_as_the_same() {
     let lesser =
         "duid = \"uuid\"\n[[link]]\nmatch = \"02:00:5e:10:00:0a\"\ntarget = { interface = \"lan0\" }\n";
-    for text in [EVERYTHING, lesser, "duid = \"ll\"\n", "[[link]]\nmatch = \"a\"\n[[link]]\nmatch = \"b\"\n"]
-    {
+    let provider = [server::EVERYTHING, server::EXTERNAL, relay::EVERYTHING];
+    for text in provider.into_iter().chain([
+        EVERYTHING,
+        lesser,
+        "duid = \"ll\"\n",
+        "[[link]]\nmatch = \"a\"\n[[link]]\nmatch = \"b\"\n",
+    ]) {
         let config = read(text).unwrap();
         let effective = config.effective_toml();
         assert_eq!(read(&effective).unwrap(), config, "{effective}");
@@ -200,11 +210,44 @@ fn the_effective_configuration_reads_back_as_the_same() {
 
 #[test]
 fn the_manual_explains_every_key() {
+    use super::options4;
     let manual = include_str!("../../man/dhcp4o6.toml.5");
-    let effective = read(EVERYTHING).unwrap().effective_toml();
-    let keys = effective.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key);
-    let inner =
-        ["enterprise", "identifier", "interface", "request", "enable", "protected", "domain", "defaults"];
+    let all = [EVERYTHING, server::EVERYTHING, server::EXTERNAL, relay::EVERYTHING];
+    let effective: String = all.iter().map(|text| read(text).unwrap().effective_toml()).collect();
+    // Options have their own table, and their own test.
+    let ours = |(key, _): &(&str, &str)| {
+        !key.starts_with('"') && options4::KNOWN.iter().all(|known| known.name != *key)
+    };
+    let keys = effective.lines().filter_map(|line| line.split_once(" = ")).filter(ours).map(|(key, _)| key);
+    let inner = [
+        "enterprise",
+        "identifier",
+        "interface",
+        "request",
+        "enable",
+        "protected",
+        "domain",
+        "defaults",
+        "options",
+        "limits",
+        "subnet",
+        "reservation",
+        "dhcp6",
+        "external",
+        "link",
+        "range",
+        "psid-offset",
+        "psid-length",
+        "lowest-port",
+        "duid",
+        "circuit",
+        "hardware",
+        "upstream",
+        "interface-id",
+        "always-interface-id",
+        "trusted",
+        "accept-unicast-4o6",
+    ];
     for key in keys.chain(inner) {
         assert!(
             manual.contains(&format!(".It Cm {key}\n")) || manual.contains(&format!("Sx {key}")),
@@ -738,6 +781,25 @@ fn near_toml() -> impl Strategy<Value = String> {
         "\"\"",
         "\"x[9]\"",
         "link.match",
+        "server",
+        "server.subnet",
+        "server.options",
+        "server.dhcp6",
+        "server.dhcp6.subnet",
+        "server.external",
+        "server.external.link",
+        "relay",
+        "prefix",
+        "pools",
+        "interfaces",
+        "server-id",
+        "clients",
+        "upstream",
+        "delegate",
+        "lease-time",
+        "reservation",
+        "routers",
+        "121",
     ]);
     let value = prop::sample::select(vec![
         "1",
@@ -751,6 +813,13 @@ fn near_toml() -> impl Strategy<Value = String> {
         "\"5s\"",
         "[]",
         "[[1, \"a\"]]",
+        "[\"lan0\"]",
+        "\"192.0.2.0/24\"",
+        "\"192.0.2.1\"",
+        "\"2001:db8::/32\"",
+        "[\"192.0.2.1-192.0.2.9\", {}]",
+        "[{ range = \"192.0.2.1-192.0.2.9\", psid-length = 16, psid-offset = 15 }]",
+        "[{ prefix = \"::/1\", length = 128 }]",
         "{}",
         "{ dns = 1 }",
         "2026-11-21",
