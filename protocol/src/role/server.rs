@@ -187,6 +187,14 @@ impl Server {
         }
     }
 
+    /// Lets go of what is over. Records are taken as they are, and may be over when they come.
+    fn settle(&mut self, now: Instant) {
+        if let Some(engine) = &mut self.engine4 {
+            engine.on_deadline(now);
+        }
+        self.engine6.on_deadline(now);
+    }
+
     /// Sends the changes of the table to the journal, before whatever follows from them.
     fn journal(&mut self, out: &mut Vec<Effect>) {
         for Change { record, undo } in self.changes.drain(..) {
@@ -344,18 +352,16 @@ impl Machine for Server {
 
     fn handle(&mut self, now: Instant, input: Input<'_>, out: &mut Vec<Effect>) {
         match input {
-            Input::Interfaces(interfaces) => self.door.set_interfaces(interfaces),
+            Input::Interfaces(interfaces) => {
+                self.door.set_interfaces(interfaces);
+                self.settle(now);
+            }
             Input::Datagram(datagram) => {
                 if let Err(reason) = self.receive(now, &datagram, out) {
                     out.push(Effect::Refused(reason));
                 }
             }
-            Input::Deadline => {
-                if let Some(engine) = &mut self.engine4 {
-                    engine.on_deadline(now);
-                }
-                self.engine6.on_deadline(now);
-            }
+            Input::Deadline => self.settle(now),
             Input::Stored(count) => self.ledger.stored(count),
             Input::StorageFailed => {
                 if !self.ledger.is_degraded() {
@@ -365,6 +371,7 @@ impl Machine for Server {
                 for record in &undo {
                     self.apply(record);
                 }
+                self.settle(now);
             }
             Input::StorageRestored => {
                 if self.ledger.is_degraded() {
