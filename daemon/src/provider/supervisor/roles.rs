@@ -83,6 +83,7 @@ impl Supervisor {
         let now = now();
         self.resting.retain(|_, rest| rest.until > now);
         self.unserved.take_if(|closed| closed.rest.is_none_or(|rest| rest.until <= now));
+        self.name_relays();
         let wanted = self.wanted();
         let kept = self.unseen();
         for (inode, running) in &self.running {
@@ -103,6 +104,32 @@ impl Supervisor {
         self.show_absent();
     }
 
+    /// Relay agents that name themselves need the DUID; the first interface that has clients may give its address to it.
+    fn name_relays(&mut self) {
+        if self.duid.is_some() {
+            return;
+        }
+        let nameless = self.config.relays.iter().filter(|relay| relay.own_relay_id);
+        let addresses = nameless.filter_map(|relay| {
+            let monitor = self.namespaces.get(&relay.namespace)?;
+            Some(hardware(monitor, &interfaces_of(&relay.settings)))
+        });
+        if let Some(address) =
+            addresses.reduce(|first, other| if first.octets.is_empty() { other } else { first })
+            && let Err(error) = self.duid_for(&address)
+        {
+            tracing::error!(%error, "no random numbers");
+        }
+    }
+
+    fn relay(&self, config: &RelayConfig) -> Rc<RelayConfig> {
+        let settings = self.duid.as_ref().map(|duid| config.settings_with(duid));
+        Rc::new(RelayConfig {
+            settings: settings.unwrap_or_else(|| config.settings.clone()),
+            ..config.clone()
+        })
+    }
+
     /// What each open namespace should have, by inode: two names may be one namespace.
     fn wanted(&self) -> BTreeMap<u64, Wanted> {
         let mut wanted = BTreeMap::<u64, Wanted>::new();
@@ -111,7 +138,7 @@ impl Supervisor {
             let server = self.config.server.as_ref().filter(|server| here(&server.namespace));
             let server = server.filter(|_| self.unserved.is_none());
             let relays = self.config.relays.iter().filter(|relay| here(&relay.namespace));
-            let relays: Vec<_> = relays.cloned().map(Rc::new).collect();
+            let relays: Vec<_> = relays.map(|relay| self.relay(relay)).collect();
             if server.is_none() && relays.is_empty() {
                 continue;
             }
