@@ -3,7 +3,7 @@
 
 use crate::SOON;
 use crate::process::Process;
-use dhcp4o6_dbus::{BUS_NAME, LINK1, MANAGER1, ROOT, to_json};
+use dhcp4o6_dbus::{BUS_NAME, LINK1, MANAGER1, ROOT, SERVER_BUS_NAME, to_json};
 use futures_util::StreamExt;
 use serde_json::Value;
 use std::fs;
@@ -78,7 +78,15 @@ impl Bus {
     /// # Panics
     /// When there is none.
     pub fn client(&self) -> BusClient {
-        BusClient::connect(&self.address())
+        BusClient::connect(&self.address(), BUS_NAME)
+    }
+
+    /// A connection to it that speaks to the provider's side.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn provider_client(&self) -> BusClient {
+        BusClient::connect(&self.address(), SERVER_BUS_NAME)
     }
 
     /// `busctl` on this bus with `arguments`, separated by blanks.
@@ -107,6 +115,8 @@ pub struct Seen {
 
 /// The service as any program on the bus sees it.
 pub struct BusClient {
+    /// Bus name of the service.
+    service: &'static str,
     runtime: Runtime,
     calls: Connection,
     signals: MessageStream,
@@ -114,11 +124,11 @@ pub struct BusClient {
 }
 
 impl BusClient {
-    /// Connects and listens to every signal.
+    /// Connects to speak to `service`, and listens to every signal.
     ///
     /// # Panics
     /// When there is no bus.
-    pub fn connect(address: &str) -> Self {
+    pub fn connect(address: &str, service: &'static str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (calls, signals) = runtime.block_on(async {
             let connect = || async {
@@ -132,7 +142,7 @@ impl BusClient {
                 MessageStream::for_match_rule(rule, &listening, Some(QUEUE)).await.expect("a match rule");
             (connect().await, signals)
         });
-        Self { runtime, calls, signals, seen: Vec::new() }
+        Self { service, runtime, calls, signals, seen: Vec::new() }
     }
 
     /// Calls a method of the service; its results as an array.
@@ -149,7 +159,7 @@ impl BusClient {
     where
         A: serde::Serialize + DynamicType,
     {
-        let call = self.calls.call_method(Some(BUS_NAME), path, Some(interface), method, arguments);
+        let call = self.calls.call_method(Some(self.service), path, Some(interface), method, arguments);
         let answer = self.runtime.block_on(async { tokio::time::timeout(CALL, call).await });
         match answer.unwrap_or_else(|_| panic!("{interface}.{method} was not answered in {CALL:?}")) {
             Ok(reply) => Ok(arguments_of(&reply)),
@@ -214,12 +224,15 @@ impl BusClient {
         self.path(link).map_or(Value::Null, |path| self.objects()[path].clone())
     }
 
+    /// A property of an object; null when there is none.
+    pub fn property_at(&self, path: &str, interface: &str, property: &str) -> Value {
+        let get = self.call(path, "org.freedesktop.DBus.Properties", "Get", &(interface, property));
+        get.map_or(Value::Null, |results| results[0].clone())
+    }
+
     /// A property of a link; null when there is no such link.
     pub fn property(&self, link: &str, interface: &str, property: &str) -> Value {
-        let get = |path: String| {
-            self.call(&path, "org.freedesktop.DBus.Properties", "Get", &(interface, property)).ok()
-        };
-        self.path(link).and_then(get).map_or(Value::Null, |results| results[0].clone())
+        self.path(link).map_or(Value::Null, |path| self.property_at(&path, interface, property))
     }
 
     /// The link in one word; empty when there is no such link.

@@ -71,7 +71,15 @@ impl Daemon {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn_in(lab: &Lab, namespace: &Namespace, bus: &str, config: &str) -> Self {
-        let dir = lab.dir().join("daemon");
+        Self::spawn_at(&lab.dir().join("daemon"), namespace, bus, config)
+    }
+
+    /// As [`Daemon::spawn_in`], with its files in a directory of its own, so that there may be several.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn_at(dir: &Path, namespace: &Namespace, bus: &str, config: &str) -> Self {
+        let dir = dir.to_owned();
         fs::create_dir_all(&dir).expect("a directory for the daemon");
         fs::write(dir.join("dhcp4o6.toml"), config).expect("the configuration can be written");
         let socket = dir.join("notify");

@@ -404,7 +404,11 @@ impl Task {
             let (state, reason) = match failed {
                 Some(reason) => ("failed", reason),
                 None if storage == "degraded" => ("degraded", "no-storage"),
-                None if interfaces.is_empty() && !missing.is_empty() => ("degraded", "no-interface"),
+                None if interfaces.is_empty() && !missing.is_empty() => match role.key {
+                    // Through relay agents it can still be asked.
+                    Key::Server => ("degraded", "no-interface"),
+                    Key::Relay(_) => ("failed", "no-interface"),
+                },
                 None => ("running", ""),
             };
             let namespace = self.netns.name().unwrap_or_default().to_owned();
