@@ -1,7 +1,8 @@
 //! What the operator wants: `dhcp4o6.toml`, its drop-ins and the environment, checked as a whole.
 //!
 //! [`raw`] reads each source by itself and remembers where every value was written; the `config` crate lays them over
-//! each other; [`check`] turns the result into a [`Config`] and reports every mistake at once.
+//! each other; [`check`] turns the result into a [`Config`] and reports every mistake at once. The provider's part,
+//! nested lists of tables that add up, is laid over each other as it is read ([`provider`]).
 
 mod check;
 mod effective;

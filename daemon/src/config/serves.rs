@@ -1,7 +1,7 @@
 //! Whom a subnet serves, and what is wrong when several subnets serve the same.
 
 use super::matching::{is_interface_name, is_pattern};
-use super::mistakes::Mistakes;
+use super::mistakes::{Mistakes, Place, Shown};
 use super::reader::{At, Entries, MAX_NAMED, Reader, Wanted, octets, octets_text};
 use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::server4::settings::Serves;
@@ -114,19 +114,16 @@ fn nested_in(key: &str, mut claims: Vec<Claim<'_>>, mistakes: &mut Mistakes) {
             let right = format!("must be the same or apart; the other is at {}", other.at.place);
             mistakes.key(&wrong_one.at.place, key, wrong, right);
         }
-        // Two of the same prefix are enough to find one that is not the owner's.
-        let same = around.iter().filter(|outer| outer.at.value == prefix);
-        if same.count() < 4
-            && !around.iter().any(|o| o.at.value == prefix && o.owner == claim.owner && o.own == claim.own)
-        {
+        // Of two alike, one is somebody else's than any other claim's: more would only take time.
+        let alike = around.iter().filter(|outer| outer.at.value == prefix && outer.own == claim.own);
+        if alike.count() < 2 {
             around.push(claim);
         }
     }
 }
 
 /// Reports what two of these claim alike, where only one can have it.
-pub(super) fn claimed_twice(path: &str, all: &[(&Draft, &super::mistakes::Place)], mistakes: &mut Mistakes) {
-    let quoted = |octets: &Vec<u8>| octets_text(octets);
+pub(super) fn claimed_twice(path: &str, all: &[(&Draft, &Place)], mistakes: &mut Mistakes) {
     fn twice<'a, T: Ord + 'a>(
         key: String,
         claims: impl Iterator<Item = &'a At<T>>,
@@ -137,7 +134,7 @@ pub(super) fn claimed_twice(path: &str, all: &[(&Draft, &super::mistakes::Place)
         for claim in claims {
             let other = first.entry(&claim.value).or_insert(claim);
             if !std::ptr::eq(*other, claim) {
-                let wrong = format!("\"{}\" is served twice", super::mistakes::Shown(&shown(&claim.value)));
+                let wrong = format!("\"{}\" is served twice", Shown(&shown(&claim.value)));
                 mistakes.key(&claim.place, &key, wrong, format!("the other is at {}", other.place));
             }
         }
@@ -146,7 +143,7 @@ pub(super) fn claimed_twice(path: &str, all: &[(&Draft, &super::mistakes::Place)
     let link_addresses = drafts().flat_map(|draft| &draft.link_addresses.right);
     twice(format!("{path}.link-addresses"), link_addresses, Prefix6::to_string, mistakes);
     let interface_ids = drafts().flat_map(|draft| &draft.interface_ids.right);
-    twice(format!("{path}.interface-ids"), interface_ids, quoted, mistakes);
+    twice(format!("{path}.interface-ids"), interface_ids, |octets| octets_text(octets), mistakes);
     let sources = drafts().flat_map(|draft| &draft.sources.right);
     twice(format!("{path}.sources"), sources, Prefix6::to_string, mistakes);
     let interfaces = drafts().flat_map(|draft| &draft.interfaces.right);

@@ -213,6 +213,14 @@ impl Draft {
             if !(prefix.contains(pool.first) && prefix.contains(pool.last)) {
                 let wrong = format!("{} is not in {prefix}", pool_text(pool));
                 mistakes.key(place, "server.subnet.pools", wrong, "must be inside the prefix of its subnet");
+            } else if pool.first == pool.last && is_edge(prefix, pool.first) {
+                let wrong = format!("{} is the network's or broadcast address of {prefix}", pool.first);
+                mistakes.key(
+                    place,
+                    "server.subnet.pools",
+                    wrong,
+                    "must have an address that a host can have",
+                );
             }
         }
         let times = self.times(mistakes);
@@ -225,7 +233,7 @@ impl Draft {
             if !prefix.contains(address) {
                 let right = "must be inside the prefix of its subnet";
                 mistakes.key(&place, key, format!("{address} is not in {prefix}"), right);
-            } else if prefix.length() < 31 && (address == prefix.address() || address == prefix.last()) {
+            } else if is_edge(prefix, address) {
                 let wrong = format!("{address} is the network's or broadcast address of {prefix}");
                 mistakes.key(&place, key, wrong, "must be another");
             }
@@ -282,6 +290,11 @@ impl Draft {
         }
         LeaseTimes { default, min, max, t1_percent, t2_percent }
     }
+}
+
+/// True for the network's and the broadcast address, where there are such.
+fn is_edge(prefix: Prefix4, address: Ipv4Addr) -> bool {
+    prefix.length() < 31 && (address == prefix.address() || address == prefix.last())
 }
 
 fn part(of: Lifetime, percent: u8) -> u64 {

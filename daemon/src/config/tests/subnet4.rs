@@ -33,6 +33,16 @@ fn addresses_that_nobody_can_have_are_refused_s46_39() {
         "8:10: server.subnet.pools: 169.253.255.0-169.254.0.9 has addresses of 169.254.0.0/16, which no host can \
          have; must be unicast addresses"
     );
+    assert_eq!(
+        pool("192.0.2.255-192.0.2.255"),
+        "8:10: server.subnet.pools: 192.0.2.255 is the network's or broadcast address of 192.0.2.0/24; must have an \
+         address that a host can have"
+    );
+    assert_eq!(
+        builtin(&SMALLEST.replace("192.0.2.100-192.0.2.199", "192.0.2.0-192.0.2.255")).subnets[0].pools.len(),
+        1,
+        "they are left out by themselves"
+    );
     for (last, what) in [("0", "network's or broadcast"), ("255", "network's or broadcast")] {
         let found = in_subnet(&format!(
             "[[server.subnet.reservation]]\nduid = \"000102\"\naddress = \"192.0.2.{last}\""
