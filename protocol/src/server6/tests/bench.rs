@@ -308,16 +308,23 @@ pub(super) fn read(octets: &[u8]) -> Told {
     let message = Message::parse(octets).expect("well formed");
     assert_eq!(message.header, [0xa, 0xb, 0xc]);
     assert_eq!(message.options.duid(OptionCode::SERVERID), Some(server_duid()));
-    let mut told = Told { kind: message.kind, associations: Vec::new(), status: None, options: Vec::new() };
+    let associations = associations(&message);
+    let mut told = Told { kind: message.kind, associations, status: None, options: Vec::new() };
     for (code, value) in message.options.iter() {
         match code {
-            OptionCode::CLIENTID | OptionCode::SERVERID => {}
-            OptionCode::IA_NA | OptionCode::IA_PD => told.associations.push(read_association(code, value)),
+            OptionCode::CLIENTID | OptionCode::SERVERID | OptionCode::IA_NA | OptionCode::IA_PD => {}
             OptionCode::STATUS_CODE => told.status = Some(message.options.status()),
             code => told.options.push((code.0, hex(value))),
         }
     }
     told
+}
+
+/// The associations of a message.
+pub(super) fn associations(message: &Message<'_>) -> Vec<Association> {
+    let codes = [OptionCode::IA_NA, OptionCode::IA_PD];
+    let all = message.options.iter().filter(|(code, _)| codes.contains(code));
+    all.map(|(code, value)| read_association(code, value)).collect()
 }
 
 fn read_association(code: OptionCode, value: &[u8]) -> Association {

@@ -7,5 +7,6 @@ mod extending;
 mod links;
 mod options;
 mod prefixes;
+mod recordings;
 mod refusing;
 mod storage;
