@@ -14,29 +14,29 @@ FUZZ_SECONDS ?= 60
 .PHONY: help demo test test-units test-lab check fuzz bench
 
 help:
-	@echo 'make demo    show how an IPv6-only link gets its IPv4, against Kea, in namespaces of its own'
+	@echo 'make demo    show how IPv6-only links get their IPv4, in namespaces of their own'
 	@echo 'make test    run every test: those of the crates, then those in network namespaces'
 	@echo 'make check   formatting, clippy and documentation, without warnings'
 	@echo 'make fuzz    the decoders under random input; longer with cargo-fuzz'
 	@echo 'make bench   measure time, memory and size beside the peers'
 	@echo 'make help    this list'
 	@echo
-	@echo 'PEER=kea     the provider of the demonstration (the only one so far)'
+	@echo 'PEER=kea     demonstration with Kea as the provider instead of our own'
 	@echo 'RELEASE=1    demonstration with the release build (small and slow to build)'
 
 # ---- the demonstration
 
-PEER ?= kea
+PEER ?= own
 PROFILE := $(if $(RELEASE),release,dev)
 BUILT := $(TARGET)/$(if $(RELEASE),release,debug)
 
 demo:
-	@[ '$(PEER)' = kea ] || { echo 'demo: PEER can only be kea' >&2; exit 2; }
+	@case '$(PEER)' in own|kea) ;; *) echo 'demo: PEER is own or kea' >&2; exit 2 ;; esac
 	@tests/needs build lab
 	@tests/in-lab --possible
 	@echo '==> building ($(if $(RELEASE),release: small and slow to build,debug: quick to build))'
 	@$(CARGO) build --quiet --locked --profile $(PROFILE) -p dhcp4o6d -p dhcp4o6ctl -p dhcp4o6-demo
-	@tests/in-lab '$(BUILT)/dhcp4o6-demo'
+	@tests/in-lab '$(BUILT)/dhcp4o6-demo' '$(PEER)'
 
 # ---- tests
 

@@ -1,7 +1,37 @@
 //! What people see: plain text, with colours on a terminal.
 
+use dhcp4o6_tests::{Bus, ctl};
 use std::io::{IsTerminal, Write, stdout};
 use std::time::Duration;
+
+/// Where something was seen.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Link,
+    Wire,
+    Kernel,
+    Bus,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Wire => "wire",
+            Self::Kernel => "kernel",
+            Self::Bus => "D-Bus",
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Link => "0",
+            Self::Wire => "36",
+            Self::Kernel => "33",
+            Self::Bus => "35",
+        }
+    }
+}
 
 /// Standard output.
 pub(crate) struct Screen {
@@ -23,20 +53,36 @@ impl Screen {
         self.line(&format!("  {} {text}", self.in_colour("32", "*")));
     }
 
-    /// Something that happened, `after` the beginning.
-    pub(crate) fn event(&mut self, after: Duration, who: &str, text: &str) {
-        let colour = match who {
-            "wire" => "36",
-            "kernel" => "33",
-            "D-Bus" => "35",
-            _ => "0",
-        };
+    /// Something that happened at a place, `after` the beginning.
+    pub(crate) fn event(&mut self, after: Duration, who: &str, kind: Kind, text: &str) {
         let time = format!("{:9.1} ms", after.as_secs_f64() * 1000.0);
-        self.line(&format!("{time}  {} {text}", self.in_colour(colour, &format!("{who:<6}"))));
+        let word = self.in_colour(kind.colour(), &format!("{:<6}", kind.word()));
+        self.line(&format!("{time}  {who:<6}  {word} {text}"));
+    }
+
+    /// Lines that show where things are.
+    pub(crate) fn picture(&mut self, lines: &[&str]) {
+        lines.iter().for_each(|line| self.line(line));
+    }
+
+    /// Runs `dhcp4o6ctl` with these arguments and shows what it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub(crate) fn program(&mut self, bus: &Bus, arguments: &str) -> Result<(), String> {
+        let output = ctl(bus, arguments);
+        if !output.status.success() {
+            return Err(format!(
+                "dhcp4o6ctl {arguments}: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ));
+        }
+        self.command(&format!("dhcp4o6ctl {arguments}"), &String::from_utf8_lossy(&output.stdout));
+        Ok(())
     }
 
     /// A program's output under the command that gives it.
-    pub(crate) fn command(&mut self, command: &str, output: &str) {
+    fn command(&mut self, command: &str, output: &str) {
         self.line(&format!("  $ {}", self.in_colour("1", command)));
         self.quote(output);
     }
