@@ -111,9 +111,7 @@ impl<'a> Choice<'a> {
             steps.note("limits", || "the client's place has as many leases as it may have".to_owned());
             return Err(Refused::LeaseLimit);
         }
-        let previous = self.ledger.table.of_client(&self.who.key).map(|entry| entry.slot);
-        let previous = previous.filter(|slot| self.may_begin(*slot) && self.is_free(*slot)).min();
-        if let Some(slot) = self.noted("previous lease", previous, steps) {
+        if let Some(slot) = self.noted("previous lease", self.previous(), steps) {
             return Ok(slot);
         }
         let requested = self.who.requested.and_then(|address| self.slot_at(address));
@@ -130,6 +128,14 @@ impl<'a> Choice<'a> {
     /// True if the limits leave room for a lease of this client. One that it has at this place is exchanged.
     pub(super) fn has_room(&self) -> bool {
         self.ledger.has_room(self.who, &self.settings.limits) || self.leases().next().is_some()
+    }
+
+    /// The slot that the client had last, here before elsewhere.
+    fn previous(&self) -> Option<Slot4> {
+        let entries = self.ledger.table.of_client(&self.who.key);
+        let free = entries.filter(|entry| self.may_begin(entry.slot) && self.is_free(entry.slot));
+        let last = free.max_by_key(|entry| (entry.is_at(&self.who.origin), entry.changed_at, entry.slot));
+        last.map(|entry| entry.slot)
     }
 
     fn reservation(&self, steps: &mut Steps) -> Option<Slot4> {

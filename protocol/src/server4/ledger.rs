@@ -10,7 +10,7 @@ use super::table::{Entry, Id, Table, Timed};
 use super::who::{Who, circuit_of};
 use crate::binding::{Binding4, Holder, PortSet, Record, Slot4, State};
 use crate::time::{Instant, earliest};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
 use std::time::Duration;
@@ -245,10 +245,11 @@ impl Ledger {
         }
     }
 
-    /// The lease that has this end of a softwire.
-    pub(super) fn with_softwire(&self, address: Ipv6Addr, now: Instant) -> Option<&Entry> {
-        let entry = self.table.entry(*self.counts.softwires.get(&address)?)?;
-        entry.is_leased(now).then_some(entry)
+    /// True if the lease of another slot has this end of a softwire.
+    pub(super) fn has_softwire(&self, address: Ipv6Addr, slot: Slot4, now: Instant) -> bool {
+        let ids = self.counts.softwires.range((address, Id::MIN)..=(address, Id::MAX));
+        ids.filter_map(|(_, id)| self.table.entry(*id))
+            .any(|entry| entry.slot != slot && entry.is_leased(now))
     }
 
     /// True if somebody else has, or is offered, ports of this address by another division of them, or all of it.
@@ -279,13 +280,13 @@ impl Ledger {
 struct Counts {
     keyed: Keyed,
     places: Places,
-    /// Leases by the client's end of its softwire.
-    softwires: BTreeMap<Ipv6Addr, Id>,
+    /// Leases by the client's end of its softwire: while leases end and are read, one end can be that of several.
+    softwires: BTreeSet<(Ipv6Addr, Id)>,
 }
 
 impl Counts {
     fn new(settings: &Settings, keyed: Keyed) -> Self {
-        Self { keyed, places: Places::new(&settings.limits), softwires: BTreeMap::new() }
+        Self { keyed, places: Places::new(&settings.limits), softwires: BTreeSet::new() }
     }
 
     fn add(&mut self, pools: &mut Pools, id: Id, entry: &Entry) {
@@ -303,7 +304,7 @@ impl Counts {
             self.places.add(self.keyed.origin(&origin), entry.circuit);
         }
         if let Some((address, _)) = entry.softwire() {
-            self.softwires.insert(address, id);
+            self.softwires.insert((address, id));
         }
     }
 
@@ -321,10 +322,8 @@ impl Counts {
         if let Some(origin) = entry.origin() {
             self.places.remove(self.keyed.origin(&origin), entry.circuit);
         }
-        if let Some((address, _)) = entry.softwire()
-            && self.softwires.get(&address) == Some(&id)
-        {
-            self.softwires.remove(&address);
+        if let Some((address, _)) = entry.softwire() {
+            self.softwires.remove(&(address, id));
         }
     }
 }
@@ -358,15 +357,14 @@ impl Ledger {
             fresh.settle(slot);
         }
         assert_eq!(fresh.counts.places, self.counts.places);
-        assert_eq!(
-            fresh.counts.softwires.keys().collect::<Vec<_>>(),
-            self.counts.softwires.keys().collect::<Vec<_>>()
-        );
+        let ends = |ledger: &Self| {
+            let slot = |id| ledger.table.entry(id).unwrap().slot;
+            ledger.counts.softwires.iter().map(|(end, id)| (*end, slot(*id))).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(ends(&fresh), ends(self));
         assert_eq!(fresh.offers, self.offers);
-        let slots = |ledger: &Self, ids: &std::collections::BTreeSet<Timed>| {
-            ids.iter()
-                .map(|at| (at.at(), ledger.table.entry(at.id()).unwrap().slot))
-                .collect::<std::collections::BTreeSet<_>>()
+        let slots = |ledger: &Self, ids: &BTreeSet<Timed>| {
+            ids.iter().map(|at| (at.at(), ledger.table.entry(at.id()).unwrap().slot)).collect::<BTreeSet<_>>()
         };
         for index in 0.. {
             let (Some(one), Some(other)) = (fresh.pools.get(index), self.pools.get(index)) else { break };

@@ -226,9 +226,7 @@ impl<'a> Choice<'a> {
     /// Option 109 for a lease, and when it was last another (RFC 8539 §8). `None` if the client has no lease and
     /// asks for another client's.
     fn softwire(&self, slot: Slot4, wanted: Option<Ipv6Addr>) -> Option<Option<(Ipv6Addr, Instant)>> {
-        let others = |address: Ipv6Addr| {
-            self.ledger.with_softwire(address, self.now).is_some_and(|entry| entry.slot != slot)
-        };
+        let others = |address| self.ledger.has_softwire(address, slot, self.now);
         let own = self.own(slot);
         let stored = own.and_then(Entry::softwire).filter(|(address, _)| !others(*address));
         let Some(wanted) = wanted else { return Some(stored) };

@@ -1,6 +1,14 @@
 //! The engine by itself: messages in, answers and changes out.
 
+mod answers;
 mod dialogue;
+mod history;
+mod limits;
+mod operators;
+mod requests;
+mod selection;
+mod sharing;
+mod softwire;
 
 use super::settings::{LeaseTimes, Limits, Pool, Reservation, Serves, Subnet};
 use super::*;
@@ -326,7 +334,7 @@ impl Bench {
     }
 
     /// What the counters say must be what is in the table.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         self.engine.ledger.check(&self.engine.settings);
     }
 }
