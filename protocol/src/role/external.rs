@@ -29,6 +29,7 @@ use crate::prefix::Prefix4;
 use crate::provider::{Datagram, Effect, Port};
 use crate::refused::Refused;
 use crate::server4::Query;
+use crate::server4::select::Subnets;
 use crate::server4::settings::Serves;
 use crate::way::Way;
 use crate::wire::agent::{self, AgentInformation, code::LINK_SELECTION};
@@ -77,13 +78,15 @@ pub struct LinkSelection {
 #[derive(Debug)]
 pub struct External {
     settings: Settings,
+    links: Subnets,
     seal: Seal,
 }
 
 impl External {
     /// An engine. Fronts that shall handle each other's answers have the same `secret`.
     pub fn new(settings: Settings, secret: [u8; 16]) -> Self {
-        Self { settings, seal: Seal::new(secret) }
+        let links = Subnets::of(settings.links.iter().map(|link| (&link.serves, link.prefix)));
+        Self { settings, links, seal: Seal::new(secret) }
     }
 
     /// Sends a client's message to the servers. `back` is how an answer reaches the client.
@@ -158,7 +161,8 @@ impl External {
     /// The value of option 82, and how many octets of option 61 it lets us put back.
     fn agent(&self, message: &Message<'_>, way: &Way<'_>, back: &Back) -> Result<(Vec<u8>, usize), Refused> {
         let way_back = back.encode().map_err(|_| Refused::NoRoom)?;
-        let subnet = self.link(way).map(|prefix| prefix.address().octets());
+        let chosen = self.links.at(way).and_then(|index| self.settings.links.get(index));
+        let subnet = chosen.map(|link| link.prefix.address().octets());
         let link = subnet.as_ref().map(|subnet| (LINK_SELECTION, &subnet[..]));
         let mut metadata = Metadata { way_back: &way_back, giaddr: message.giaddr, client_id: None };
         let length =
@@ -175,18 +179,6 @@ impl External {
             return Err(Refused::NoRoom);
         }
         Ok((agent, id.map_or(0, |id| id.len().saturating_add(2))))
-    }
-
-    fn link(&self, way: &Way<'_>) -> Option<Prefix4> {
-        let links = || self.settings.links.iter();
-        let by = |serves: &dyn Fn(&Serves) -> bool| links().find(|link| serves(&link.serves));
-        way.link_addresses()
-            .find_map(|address| by(&|s| s.link_addresses.iter().any(|prefix| prefix.contains(address))))
-            .or_else(|| way.interface_ids().find_map(|id| by(&|s| s.interface_ids.iter().any(|i| i == id))))
-            .or_else(|| by(&|s| s.sources.iter().any(|prefix| prefix.contains(way.client))))
-            .or_else(|| by(&|s| s.interfaces.iter().any(|name| name == way.interface)))
-            .or_else(|| by(&Serves::anybody))
-            .map(|link| link.prefix)
     }
 }
 

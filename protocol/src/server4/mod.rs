@@ -14,7 +14,7 @@ mod operator;
 mod pool;
 mod request;
 mod reserved;
-mod select;
+pub(crate) mod select;
 pub mod settings;
 mod shared;
 mod table;

@@ -2,7 +2,7 @@
 
 use super::settings::{Serves, Settings};
 use crate::ids::hex;
-use crate::prefix::Prefix6;
+use crate::prefix::{Prefix4, Prefix6};
 use crate::way::Way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -82,7 +82,7 @@ impl Rule {
 
 /// Subnets by each thing that can choose them. Subnets are named by their index in the settings.
 #[derive(Debug, Default)]
-pub(super) struct Subnets {
+pub(crate) struct Subnets {
     link_addresses: Prefixes,
     interface_ids: BTreeMap<Vec<u8>, Vec<usize>>,
     sources: Prefixes,
@@ -95,14 +95,25 @@ pub(super) struct Subnets {
 
 impl Subnets {
     pub(super) fn new(settings: &Settings) -> Self {
+        Self::of(settings.subnets.iter().map(|subnet| (&subnet.serves, subnet.prefix)))
+    }
+
+    /// Subnets of whatever kind: whom each serves, and its prefix.
+    pub(crate) fn of<'a>(entries: impl Iterator<Item = (&'a Serves, Prefix4)>) -> Self {
         let mut all = Self::default();
-        for (index, subnet) in settings.subnets.iter().enumerate() {
-            all.serve(index, &subnet.serves);
-            all.ranges.push((subnet.prefix.address(), subnet.prefix.last(), index));
-            all.names.push(subnet.prefix.to_string());
+        for (index, (serves, prefix)) in entries.enumerate() {
+            all.serve(index, serves);
+            all.ranges.push((prefix.address(), prefix.last(), index));
+            all.names.push(prefix.to_string());
         }
         all.ranges.sort_unstable();
         all
+    }
+
+    /// The first subnet that serves whoever is there, when the message itself has no say.
+    pub(crate) fn at(&self, way: &Way<'_>) -> Option<usize> {
+        let signs = Signs { link_selection: None, subnet_selection: None, giaddr: None, way };
+        self.choose(&signs, &mut Steps::default()).first().copied()
     }
 
     fn serve(&mut self, index: usize, serves: &Serves) {
