@@ -8,9 +8,10 @@
 //!   codes, in ascending order, and ours is looked for by its code.
 //! - Kea doubles, ISC dhcpd cuts what is longer than one option: there are never more than 240 octets.
 //! - dnsmasq leaves option 82 out unless option 57 of the query has room for all of the query and once more for option
-//!   82: option 57 grows by what we add, and never by more, so that an answer without our part still fits the client. A
-//!   client that sends more than 150 octets of options should send option 57 too, or dnsmasq's answer finds no way back.
-//! - ISC dhcpd (unless `echo-client-id` is on) and dnsmasq do not return option 61: a copy travels along.
+//!   82: option 57 grows by what we add, and never by more, so that an answer without our part still fits the client. To
+//!   a client that sends much more than 200 octets of options and no option 57, its answer finds no way back.
+//! - ISC dhcpd (unless `echo-client-id` is on) and dnsmasq do not return option 61: a copy travels along,
+//!   if there is room.
 //! - dnsmasq refuses a REQUEST that names another server, ISC dhcpd acknowledges it: it goes to the named one alone.
 //! - Kea and ISC dhcpd answer an INFORM at its ciaddr, by IPv4 and without option 82, unless that is zero: so it is,
 //!   and nobody can make them send to an address of his choice. dnsmasq does not answer such an INFORM.
@@ -38,8 +39,7 @@ use metadata::{Metadata, Seal};
 pub use silence::Silence;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 
-/// Octets of option 82 up to which a copy of option 61 travels along. Of what dnsmasq can do for a client without option
-/// 57, that leaves 150 octets of options to the client.
+/// Octets of option 82 up to which a copy of option 61 travels along.
 const COMFORTABLE: usize = 128;
 /// Most octets of option 82.
 const LARGEST: usize = 240;
@@ -112,7 +112,8 @@ impl External {
         let (agent, restored) = self.agent(message, query.way, back)?;
         // Larger by what we add, less what we put back in its place: the client's own limit holds for the rest.
         let extra = agent.len().saturating_add(2).saturating_sub(restored);
-        let payload = message::to_server(message, kind, self.settings.giaddr, extra, &agent);
+        let payload = message::to_server(message, kind, self.settings.giaddr, extra, &agent)
+            .map_err(|_| Refused::NoRoom)?;
         let named = message.address(code::SERVER_ID);
         let known = self.settings.servers.iter().find(|server| named == Some(**server));
         let servers = known.map_or(&self.settings.servers[..], std::slice::from_ref);
@@ -154,7 +155,8 @@ impl External {
         }
         let metadata = self.seal.open(sealed, &message).ok_or(Refused::Unsolicited)?;
         let back = Back::decode(metadata.way_back).ok_or(Refused::Unsolicited)?;
-        let answer = message::to_client(datagram.payload, &message, metadata.giaddr, metadata.client_id);
+        let answer = message::to_client(datagram.payload, &message, metadata.giaddr, metadata.client_id)
+            .map_err(|_| Refused::NoRoom)?;
         Ok((back, answer))
     }
 
@@ -168,7 +170,13 @@ impl External {
         let length =
             link.map_or(2, |(_, value)| value.len().saturating_add(4)).saturating_add(metadata.len());
         let client_id = message.option(code::CLIENT_ID);
-        let id = client_id.as_deref().filter(|id| length.saturating_add(id.len()) <= COMFORTABLE);
+        let fits = |id: &&[u8]| {
+            let whole = length.saturating_add(id.len());
+            let restored = id.len().saturating_add(2);
+            let room = message::room(message, whole.saturating_add(2));
+            whole <= COMFORTABLE && room.is_some_and(|room| room >= restored)
+        };
+        let id = client_id.as_deref().filter(fits);
         metadata.client_id = id;
         let sealed = self.seal.close(&metadata, message).ok_or(Refused::NoRoom)?;
         let mut sub_options: Vec<(u8, &[u8])> = vec![(self.settings.sub_option, &sealed)];

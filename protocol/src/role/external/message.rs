@@ -1,8 +1,9 @@
 //! A client's message as a relay agent sends it, and a server's as if there had been none.
 
 use crate::params::{MIN_HEADER4, MIN_MESSAGE4};
-use crate::wire::v4::{COOKIE, Message, MessageType, code};
-use crate::wire::{Reader, v4_option};
+use crate::wire::v4::{COOKIE, Message, MessageType, code, write_option};
+use crate::wire::{Reader, TooLong, Writer, v4_option};
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
@@ -14,96 +15,116 @@ const GIADDR: Range<usize> = 24..28;
 const SNAME: Range<usize> = 44..108;
 const FILE: Range<usize> = 108..236;
 
+/// Octets of IPv4 and UDP headers, which option 57 counts.
+const HEADERS: usize = 28;
+
+/// What of the client's own size limit is left if `added` octets of option 82 go into the message: about as much as
+/// dnsmasq needs for keeping them. `None` when they do not fit.
+pub(super) fn room(message: &Message<'_>, added: usize) -> Option<usize> {
+    let length = |(_, value): (u8, Cow<'_, [u8]>)| {
+        let parts = value.len().div_ceil(usize::from(u8::MAX)).max(1);
+        value.len().saturating_add(parts.saturating_mul(2))
+    };
+    // End, and an option 57 if the client has none.
+    let options: usize = message.options().map(length).fold(5, usize::saturating_add);
+    let needed = MIN_HEADER4.saturating_add(HEADERS).saturating_add(options).saturating_add(added);
+    usize::from(limit(message)).checked_sub(needed)
+}
+
+/// The longest message that the client takes, with IPv4 and UDP headers.
+fn limit(message: &Message<'_>) -> u16 {
+    let value = message.option(code::MAX_MESSAGE_SIZE);
+    value.and_then(|value| v4_option::number16(&value)).unwrap_or_default().max(SMALLEST_LIMIT)
+}
+
 /// The client's message with our address, option 82 as its last option, and option 57 larger by `extra`.
 ///
 /// Every option stands in the options field, joined and cut anew (RFC 3396): what was overloaded is not any more.
+///
+/// # Errors
+/// When it is longer than a datagram.
 pub(super) fn to_server(
     message: &Message<'_>,
     kind: MessageType,
     giaddr: Ipv4Addr,
     extra: usize,
     agent: &[u8],
-) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(MIN_MESSAGE4.saturating_add(agent.len()).saturating_add(256));
-    octets.extend([message.op, message.htype, message.hlen, message.hops.saturating_add(1)]);
-    octets.extend(message.xid.0.to_be_bytes());
-    octets.extend(message.secs.to_be_bytes());
-    octets.extend(message.flags.to_be_bytes());
+) -> Result<Vec<u8>, TooLong> {
+    let mut w = Writer::with_capacity(MIN_MESSAGE4.saturating_add(agent.len()).saturating_add(256));
+    w.u8(message.op).u8(message.htype).u8(message.hlen).u8(message.hops.saturating_add(1));
+    w.u32(message.xid.0).u16(message.secs).u16(message.flags);
     // An INFORM is answered at its ciaddr, but here it has to be at giaddr.
     let ciaddr = if kind == MessageType::INFORM { Ipv4Addr::UNSPECIFIED } else { message.ciaddr };
-    for address in [ciaddr, message.yiaddr, message.siaddr, giaddr] {
-        octets.extend(address.octets());
-    }
-    octets.extend(message.chaddr);
+    w.ipv4(ciaddr).ipv4(message.yiaddr).ipv4(message.siaddr).ipv4(giaddr).bytes(&message.chaddr);
     let overload = message.option(code::OVERLOAD);
     let overloaded = |field: u8| matches!(overload.as_deref(), Some([areas @ 1..=3]) if areas & field != 0);
-    octets.extend(message.sname.iter().map(|octet| if overloaded(2) { 0 } else { *octet }));
-    octets.extend(message.file.iter().map(|octet| if overloaded(1) { 0 } else { *octet }));
-    octets.extend(COOKIE);
-    let limit = |value: &[u8]| {
-        let own = v4_option::number16(value).unwrap_or_default().max(SMALLEST_LIMIT);
-        own.saturating_add(u16::try_from(extra).unwrap_or(u16::MAX)).to_be_bytes()
-    };
+    w.bytes(if overloaded(2) { &[0; 64] } else { message.sname });
+    w.bytes(if overloaded(1) { &[0; 128] } else { message.file });
+    w.bytes(&COOKIE);
+    let limit = limit(message).saturating_add(u16::try_from(extra).unwrap_or(u16::MAX)).to_be_bytes();
     let mut limited = false;
     for (code, value) in message.options() {
         match code {
             code::OVERLOAD => {}
             code::MAX_MESSAGE_SIZE => {
                 limited = true;
-                put(&mut octets, code, &limit(&value));
+                write_option(&mut w, code, &limit);
             }
-            _ => put(&mut octets, code, &value),
+            _ => write_option(&mut w, code, &value),
         }
     }
     // RFC 2131 §4.4.1, table 5: not in DECLINE and RELEASE, which nobody answers.
     if !limited && !matches!(kind, MessageType::DECLINE | MessageType::RELEASE) {
-        put(&mut octets, code::MAX_MESSAGE_SIZE, &limit(&[]));
+        write_option(&mut w, code::MAX_MESSAGE_SIZE, &limit);
     }
-    put(&mut octets, code::RELAY_AGENT, agent);
-    end(&mut octets);
-    octets
+    write_option(&mut w, code::RELAY_AGENT, agent);
+    end(w)
 }
 
 /// The server's message without option 82, with the client's `giaddr`, and with `client_id` as option 61 if the server
 /// has left that out. Everything else stays octet for octet; what follows an End goes.
+///
+/// # Errors
+/// When it is longer than a datagram.
 pub(super) fn to_client(
     octets: &[u8],
     message: &Message<'_>,
     giaddr: Ipv4Addr,
     client_id: Option<&[u8]>,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, TooLong> {
     let (header, options) = octets.split_at_checked(MIN_HEADER4).unwrap_or((octets, &[]));
-    let mut answer = Vec::with_capacity(octets.len().max(MIN_MESSAGE4));
-    answer.extend_from_slice(header);
+    let mut header = header.to_vec();
     // Servers that return hops return those of the query, which we made one larger.
-    set(&mut answer, HOPS, &[message.hops.saturating_sub(1)]);
-    set(&mut answer, GIADDR, &giaddr.octets());
+    set(&mut header, HOPS, &[message.hops.saturating_sub(1)]);
+    set(&mut header, GIADDR, &giaddr.octets());
     let areas = match message.option(code::OVERLOAD).as_deref() {
         Some([areas @ 1..=3]) => *areas,
         _ => 0,
     };
     for (bit, field, area) in [(1, FILE, message.file), (2, SNAME, message.sname)] {
         if areas & bit != 0 {
-            let mut kept = Vec::with_capacity(area.len());
-            keep(area, &mut kept);
+            let mut w = Writer::with_capacity(area.len());
+            keep(area, &mut w);
+            let mut kept = w.finish()?;
             // An area that is full ends without an End.
             if kept.len() < area.len() {
                 kept.push(code::END);
                 kept.resize(area.len(), 0);
             }
-            set(&mut answer, field, &kept);
+            set(&mut header, field, &kept);
         }
     }
-    keep(options, &mut answer);
+    let mut w = Writer::with_capacity(octets.len().max(MIN_MESSAGE4));
+    w.bytes(&header);
+    keep(options, &mut w);
     if let Some(id) = client_id.filter(|_| message.option(code::CLIENT_ID).is_none()) {
-        put(&mut answer, code::CLIENT_ID, id);
+        write_option(&mut w, code::CLIENT_ID, id);
     }
-    end(&mut answer);
-    answer
+    end(w)
 }
 
 /// Appends the options of an area, all but option 82.
-fn keep(area: &[u8], out: &mut Vec<u8>) {
+fn keep(area: &[u8], w: &mut Writer) {
     let mut reader = Reader::new(area);
     while let Some(code) = reader.u8().filter(|code| *code != code::END) {
         if code == code::PAD {
@@ -113,29 +134,19 @@ fn keep(area: &[u8], out: &mut Vec<u8>) {
         let Some(length) = reader.u8() else { return };
         let Some(value) = reader.take(usize::from(length)) else { return };
         if code != code::RELAY_AGENT {
-            out.extend([code, length]);
-            out.extend_from_slice(value);
+            w.u8(code).u8(length).bytes(value);
         }
     }
 }
 
-/// Appends an option, in parts if it is long (RFC 3396 §5).
-fn put(out: &mut Vec<u8>, code: u8, value: &[u8]) {
-    if value.is_empty() {
-        out.extend([code, 0]);
+/// The message with End, and zeros up to the shortest that everybody takes (RFC 1542 §2.1).
+fn end(mut w: Writer) -> Result<Vec<u8>, TooLong> {
+    w.u8(code::END);
+    let mut octets = w.finish()?;
+    if octets.len() < MIN_MESSAGE4 {
+        octets.resize(MIN_MESSAGE4, 0);
     }
-    for part in value.chunks(usize::from(u8::MAX)) {
-        out.extend([code, u8::try_from(part.len()).unwrap_or(u8::MAX)]);
-        out.extend_from_slice(part);
-    }
-}
-
-/// Appends End, and zeros up to the shortest message that everybody takes (RFC 1542 §2.1).
-fn end(out: &mut Vec<u8>) {
-    out.push(code::END);
-    if out.len() < MIN_MESSAGE4 {
-        out.resize(MIN_MESSAGE4, 0);
-    }
+    Ok(octets)
 }
 
 fn set(octets: &mut [u8], field: Range<usize>, value: &[u8]) {

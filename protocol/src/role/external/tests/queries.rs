@@ -180,22 +180,52 @@ fn the_size_limit_grows_by_what_is_added_and_not_more() {
     }
 }
 
+/// A DISCOVER with a client identifier of so many octets, and room for a long answer.
+fn identified(octets: usize) -> Vec<u8> {
+    let options =
+        vec![(code::MESSAGE_TYPE, vec![1]), (code::MAX_MESSAGE_SIZE, vec![4, 0x80]), (61, vec![7; octets])];
+    message(v4::BOOTREQUEST, Ipv4Addr::UNSPECIFIED, options)
+}
+
 #[test]
 fn when_room_is_short_the_copy_of_the_client_identifier_goes_first() {
-    let long_id = |len: usize| {
-        let options = vec![(code::MESSAGE_TYPE, vec![1]), (code::CLIENT_ID, vec![7; len])];
-        message(v4::BOOTREQUEST, Ipv4Addr::UNSPECIFIED, options)
-    };
     let bare =
         agent_of(&message(v4::BOOTREQUEST, Ipv4Addr::UNSPECIFIED, vec![(53, vec![1])]), &direct()).len();
-    assert_eq!(agent_of(&long_id(COMFORTABLE - bare), &direct()).len(), COMFORTABLE);
-    assert_eq!(agent_of(&long_id(COMFORTABLE - bare + 1), &direct()).len(), bare);
-    let without_id = agent_of(&discover(), &relayed(0)).len() - CLIENT_ID.len();
-    let id = |octets: usize| agent_of(&discover(), &relayed(octets)).len();
-    let fits = LARGEST - without_id;
-    assert_eq!(id(fits), LARGEST);
-    assert_eq!(forward(&discover(), &relayed(fits + 1)), Err(Refused::NoRoom));
-    assert_eq!(forward(&discover(), &relayed(256)), Err(Refused::NoRoom));
+    assert_eq!(agent_of(&identified(COMFORTABLE - bare), &direct()).len(), COMFORTABLE);
+    assert_eq!(agent_of(&identified(COMFORTABLE - bare + 1), &direct()).len(), bare);
+    let without_id = agent_of(&identified(200), &relayed(0)).len();
+    let with = |interface_id: usize| agent_of(&identified(19), &relayed(interface_id)).len();
+    assert_eq!(with(COMFORTABLE - 19 - without_id), COMFORTABLE);
+    assert_eq!(with(COMFORTABLE - 18 - without_id), COMFORTABLE - 18);
+    assert_eq!(with(LARGEST - without_id), LARGEST);
+    for too_long in [LARGEST - without_id + 1, 256] {
+        assert_eq!(forward(&identified(19), &relayed(too_long)), Err(Refused::NoRoom));
+    }
+}
+
+#[test]
+fn a_client_with_many_options_and_no_size_limit_has_the_room_that_its_server_needs() {
+    let sent = |others: usize, limit: &[(u8, &[u8])]| {
+        let others = vec![7; others];
+        let mut all = vec![(224, &others[..])];
+        all.extend(limit);
+        let octets = query(MessageType::DISCOVER, &all);
+        let sent = forward(&octets, &direct()).unwrap();
+        let end = sent.iter().rposition(|octet| *octet == code::END).unwrap();
+        let message = Message::parse(&sent).unwrap();
+        let limit = message.option(57).unwrap();
+        let agent = message.option(82).unwrap().len();
+        // What dnsmasq wants: the whole query, and after it option 82 once more.
+        let fits = end + agent + 2 + 28 < usize::from(u16::from_be_bytes(limit[..].try_into().unwrap()));
+        (fits, agent >= CLIENT_ID.len() + agent_of(&identified(200), &direct()).len())
+    };
+    for others in 0..240 {
+        let (fits, copied) = sent(others, &[]);
+        assert!(fits || !copied, "a copy took the room of the way back: {others}");
+        assert!(copied || others > 180, "{others}");
+        assert!(fits || others > 210, "{others}");
+        assert_eq!(sent(others, &[(57, &[4, 0x80])]), (true, true), "{others}");
+    }
 }
 
 #[test]
