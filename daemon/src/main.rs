@@ -10,7 +10,6 @@ mod config;
 mod control;
 mod identity;
 mod install;
-#[allow(dead_code, reason = "the store is being written")]
 mod leases;
 mod limiter;
 mod logging;

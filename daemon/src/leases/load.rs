@@ -114,7 +114,7 @@ impl<D: Disk> Load<'_, D> {
     /// True if a snapshot ends as it should and nothing in it is bad.
     fn is_whole(&mut self, name: &str) -> io::Result<bool> {
         let Some(input) = self.open(name)? else { return Ok(false) };
-        let check = || {
+        let check = || -> io::Result<bool> {
             let (mut scanner, header) = Scanner::open(input, Kind::Snapshot)?;
             let mut records = 0;
             while let Some(entry) = scanner.next()? {
@@ -129,7 +129,7 @@ impl<D: Disk> Load<'_, D> {
             }
             Ok(false)
         };
-        Ok(check().unwrap_or_else(|_: io::Error| false))
+        Ok(check().unwrap_or(false))
     }
 
     /// A file that was there a moment ago. `None` if it cannot be read.
@@ -141,7 +141,9 @@ impl<D: Disk> Load<'_, D> {
             }
             Err(error) => {
                 tracing::warn!(file = name, %error, "a file of leases cannot be read");
-                self.loaded.bad += 1;
+                if self.past.damaged.insert(name.to_owned()) {
+                    self.loaded.bad += 1;
+                }
                 Ok(None)
             }
         }

@@ -139,15 +139,20 @@ impl Leases {
             // Without the lock nothing is written: the clerk asks for it again.
             Ok(()) | Err(_) => {}
         }
-        Self::on(disk, boot, load)
+        Self::on(disk, boot, Limits::USUAL, load)
     }
 
-    fn on<D>(disk: D, boot: BootClock, load: &mut dyn FnMut(Record)) -> Result<(Self, Loaded), LeasesError>
+    fn on<D>(
+        disk: D,
+        boot: BootClock,
+        limits: Limits,
+        load: &mut dyn FnMut(Record),
+    ) -> Result<(Self, Loaded), LeasesError>
     where
         D: Disk<File: Send> + Send + 'static,
     {
         let before = Instant::now();
-        let (writer, loaded) = Writer::open(disk, boot, Limits::USUAL, load);
+        let (writer, loaded) = Writer::open(disk, boot, limits, load);
         let mut loaded = loaded.unwrap_or_else(|error| {
             tracing::error!(%error, "the leases cannot be read");
             Loaded { bad: 1, ..Loaded::default() }

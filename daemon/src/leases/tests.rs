@@ -1,6 +1,7 @@
 //! The journal on a disk that forgets, on one that refuses, and on one that is real.
 
 mod crash;
+mod exchange;
 mod fake;
 mod files;
 mod live;
@@ -120,8 +121,9 @@ impl Scratch {
         Self(path)
     }
 
+    /// The files of leases below it.
     fn names(&self) -> Vec<String> {
-        let mut names = Directory::new(self.0.clone()).names().unwrap();
+        let mut names = Directory::new(self.0.join(FOLDER)).names().unwrap();
         names.sort();
         names
     }

@@ -151,11 +151,6 @@ impl<D: Disk> Writer<D> {
         self.rewriting.as_ref().is_some_and(|rewriting| rewriting.bound)
     }
 
-    /// True while pages are wanted.
-    pub(super) const fn is_rewriting(&self) -> bool {
-        self.rewriting.is_some()
-    }
-
     /// True if everything should be written anew, to be shorter or without what is bad.
     pub(super) fn is_due(&self) -> bool {
         let long = self.past.journal > self.limits.long.max(self.past.snapshot.saturating_mul(2));

@@ -200,7 +200,16 @@ impl From<Moment> for Instant {
 
 /// The record that a line has, or what is wrong with it.
 pub(super) fn parse(line: &[u8]) -> Result<Record, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let line = line.trim_ascii();
+    if !line.starts_with(b"{") {
+        return Err("not a JSON object".to_owned());
+    }
+    let line: Line = serde_json::from_slice(line).map_err(|error| {
+        // It counts lines too, of which it has seen one.
+        let text = error.to_string();
+        text.split_once(" at line ")
+            .map_or(text.clone(), |(what, _)| format!("{what}, column {}", error.column()))
+    })?;
     line.record()
 }
 
