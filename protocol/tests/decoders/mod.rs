@@ -5,6 +5,7 @@
 mod external;
 mod relays;
 
+use dhcp4o6_protocol::binding::Record;
 use dhcp4o6_protocol::params::MAX_PAYLOAD;
 use dhcp4o6_protocol::wire::agent::AgentInformation;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
@@ -184,6 +185,16 @@ pub(crate) fn routes121(octets: &[u8]) {
     assert_eq!(v4_option::classless_routes(&again), Some(routes));
 }
 
+/// A record of a server's journal.
+pub(crate) fn lease_record(octets: &[u8]) {
+    let Ok(mut record) = Record::decode(octets) else { return };
+    let mut again = Vec::new();
+    record.encode(&mut again);
+    assert_eq!(again, octets, "a record has another form");
+    record.each_moment(|moment| *moment = moment.shifted(i64::MIN).shifted(i64::MAX));
+    _ = format!("{record:?}");
+}
+
 /// Every decoder.
 pub(crate) fn all(octets: &[u8]) {
     dhcp6(octets);
@@ -193,4 +204,5 @@ pub(crate) fn all(octets: &[u8]) {
     external_reply(octets);
     domain_name(octets);
     routes121(octets);
+    lease_record(octets);
 }
