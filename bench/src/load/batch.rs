@@ -78,6 +78,21 @@ impl Socket {
         }
     }
 
+    /// Sends datagrams of `size` octets each, one behind the other in `train`, as one packet that the kernel cuts up
+    /// late (UDP segmentation offload). False if it does not do that here.
+    ///
+    /// # Errors
+    /// When nothing can be sent there at all.
+    pub(crate) fn send_train(&self, train: &[u8], size: u16, to: SocketAddrV6) -> io::Result<bool> {
+        let control = [ControlMessage::UdpGsoSegments(&size)];
+        let to = SockaddrIn6::from(to);
+        match sendmsg(self.0.as_raw_fd(), &[IoSlice::new(train)], &control, MsgFlags::empty(), Some(&to)) {
+            Ok(_) => Ok(true),
+            Err(Errno::EINVAL | Errno::EIO | Errno::EMSGSIZE | Errno::ENOPROTOOPT) => Ok(false),
+            Err(error) => survivable(error).map(|_| true),
+        }
+    }
+
     /// Sends one datagram from `source`.
     fn send_from(&self, octets: &[u8], to: SocketAddrV6, source: Ipv6Addr) -> nix::Result<()> {
         let info = in6_pktinfo {
@@ -239,6 +254,17 @@ impl Outbox {
     /// Sends it with the next [`Outbox::flush`], from `source` if that is given.
     pub(crate) fn push(&mut self, octets: Vec<u8>, source: Option<Ipv6Addr>) {
         self.waiting.push((octets, source));
+    }
+
+    /// All that wait, one behind the other, and how long each is; `None` unless they are equally long and come from the
+    /// socket's own address.
+    pub(crate) fn train(&self) -> Option<(Vec<u8>, u16)> {
+        let (first, _) = self.waiting.first()?;
+        let alike =
+            |(octets, source): &(Vec<u8>, Option<Ipv6Addr>)| octets.len() == first.len() && source.is_none();
+        let all = self.waiting.iter().all(alike);
+        let train = || self.waiting.iter().flat_map(|(octets, _)| octets).copied().collect();
+        all.then(|| Some((train(), u16::try_from(first.len()).ok()?))).flatten()
     }
 
     /// How many wait.

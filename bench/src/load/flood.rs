@@ -5,6 +5,8 @@ use super::clock::now;
 use super::run::{DURATION, Ran, Run};
 use dhcp4o6_protocol::time::Instant;
 use std::io;
+use std::net::SocketAddrV6;
+use std::ops::Range;
 use std::time::Duration;
 
 impl Run<'_> {
@@ -12,12 +14,13 @@ impl Run<'_> {
     ///
     /// # Errors
     /// What the kernel says.
-    pub(super) fn flood(mut self) -> io::Result<Ran> {
+    pub(super) fn flood(mut self, to: SocketAddrV6) -> io::Result<Ran> {
         let made_at = now();
         while self.crowd.has_idle() {
             self.crowd.begin(made_at, made_at);
         }
         let messages = self.crowd.outbox.len();
+        let mut train = self.crowd.outbox.train();
         let began_at = now();
         let measured_at = began_at + self.load.warm_up;
         let ends_at = measured_at + self.load.duration.unwrap_or(DURATION);
@@ -39,12 +42,30 @@ impl Run<'_> {
                 self.socket.wait(Some(Duration::from_micros(100)), None)?;
                 continue;
             }
-            let refused = self.crowd.outbox.send(&self.socket, next..end)?;
+            let refused = self.send_some(next..end, &mut train, to)?;
             self.crowd.figures.sent += (end - next) as u64;
             self.crowd.figures.not_sent += refused;
             total += end - next;
             next = if end == messages { 0 } else { end };
         }
+    }
+
+    /// Sends some of the messages, as one packet if the kernel can cut it up; forgets `train` when it cannot.
+    fn send_some(
+        &mut self,
+        which: Range<usize>,
+        train: &mut Option<(Vec<u8>, u16)>,
+        to: SocketAddrV6,
+    ) -> io::Result<u64> {
+        if let Some((octets, size)) = train {
+            let length = usize::from(*size);
+            let part = octets.get(which.start * length..which.end * length).unwrap_or_default();
+            if self.socket.send_train(part, *size, to)? {
+                return Ok(0);
+            }
+            *train = None;
+        }
+        self.crowd.outbox.send(&self.socket, which)
     }
 
     /// How many may have been sent by now.

@@ -55,7 +55,7 @@ pub(crate) fn run(load: &Load) -> Result<Report, String> {
     let run = Run::new(load, socket, addresses, crowd).map_err(|e| e.to_string())?;
     let failed = |e: io::Error| format!("{server}: {e}");
     let Ran { crowd, measured, bound_in } =
-        if load.mode == Mode::Flood { run.flood() } else { run.complete() }.map_err(failed)?;
+        if load.mode == Mode::Flood { run.flood(server) } else { run.complete() }.map_err(failed)?;
     let circumstances = Circumstances {
         server: server.to_string(),
         seed,
