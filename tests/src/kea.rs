@@ -59,6 +59,8 @@ pub struct KeaSettings {
     pub sources: &'static str,
     /// Further DHCPv4 options in Kea's wording.
     pub more4: Vec<Value>,
+    /// Logs no single lease: for measurements.
+    pub quiet: bool,
 }
 
 impl Default for KeaSettings {
@@ -85,6 +87,7 @@ impl Default for KeaSettings {
             mtu: 1420,
             sources: "::/0",
             more4: Vec::new(),
+            quiet: false,
         }
     }
 }
@@ -129,7 +132,7 @@ impl KeaSettings {
                 "pools": if self.addresses { vec![pool] } else { vec![] },
                 "pd-pools": if self.prefixes { vec![prefixes] } else { vec![] },
             }],
-            "loggers": [logger("kea-dhcp6")],
+            "loggers": self.loggers("kea-dhcp6", "dhcp6"),
         } })
     }
 
@@ -160,8 +163,17 @@ impl KeaSettings {
                 "4o6-subnet": self.sources, "4o6-interface": self.interface,
                 "option-data": options,
             }],
-            "loggers": [logger("kea-dhcp4")],
+            "loggers": self.loggers("kea-dhcp4", "dhcp4"),
         } })
+    }
+
+    /// `main` is the logger that says when the server has started.
+    fn loggers(&self, root: &str, main: &str) -> Vec<Value> {
+        if self.quiet {
+            vec![logger(root, "WARN"), logger(&format!("{root}.{main}"), "INFO")]
+        } else {
+            vec![logger(root, "INFO")]
+        }
     }
 
     /// The IPv4 network and its pool, as Kea words them.
@@ -176,8 +188,8 @@ impl KeaSettings {
     }
 }
 
-fn logger(name: &str) -> Value {
-    json!({ "name": name, "severity": "INFO", "output_options": [{ "output": "stdout", "flush": true }] })
+fn logger(name: &str, severity: &str) -> Value {
+    json!({ "name": name, "severity": severity, "output_options": [{ "output": "stdout", "flush": true }] })
 }
 
 /// One route as RFC 3442 has it: length, significant octets of the network, router.
