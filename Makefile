@@ -18,7 +18,7 @@ help:
 	@echo 'make test    run every test: those of the crates, then those in network namespaces'
 	@echo 'make check   formatting, clippy and documentation, without warnings'
 	@echo 'make fuzz    the decoders under random input; longer with cargo-fuzz'
-	@echo 'make bench   measure time, memory and size beside the peers'
+	@echo 'make bench   measure time, memory, size and load beside the peers; ROWS=server for a part'
 	@echo 'make help    this list'
 	@echo
 	@echo 'PEER=kea     demonstration with Kea as the provider instead of our own'
@@ -89,9 +89,14 @@ fuzz:
 	  $(CARGO) fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/* -- -max_total_time=$(FUZZ_SECONDS); \
 	done; fi
 
+# Only some of it: make bench ROWS='server relay'; those there are: dhcp4o6-bench --help
+ROWS ?=
+
+# The bench profile is fast where the release profile is small; its programs too stand in release/.
 bench:
 	@tests/needs build lab
 	@echo '==> building (release)'
-	@$(CARGO) build --quiet --locked --release -p dhcp4o6d -p dhcp4o6-bench
-	@bench/build-isc
-	@tests/in-lab '$(TARGET)/release/dhcp4o6-bench'
+	@$(CARGO) build --quiet --locked --release -p dhcp4o6d
+	@$(CARGO) build --quiet --locked --profile bench -p dhcp4o6-bench
+	@$(if $(if $(ROWS),$(filter isc,$(ROWS)),all),bench/build-isc)
+	@tests/in-lab '$(TARGET)/release/dhcp4o6-bench' $(ROWS)

@@ -1,5 +1,5 @@
-//! Measures `dhcp4o6d` in network namespaces of its own, beside the kernel's floor and, where it is there, beside the
-//! ISC client. `make bench` builds and runs it; the table goes to standard output, JSON to `target/bench.json`.
+//! Measures `dhcp4o6d` in network namespaces of its own, beside the kernel's floor and beside peers: the ISC client where
+//! it is there, Kea as a server, and programs that do nothing but send datagrams back or on. `make bench` builds and runs it; the table goes to standard output, JSON to `target/bench.json`.
 //!
 //! Figures are wall time on whatever machine this runs; those that are compared were taken in the same run.
 
@@ -7,18 +7,26 @@ mod acquire;
 mod crowd;
 mod footprint;
 mod isc;
+mod leases;
+mod provider;
+mod relay;
 mod report;
+mod server;
 mod service;
 mod wire;
 
 use report::Report;
 use std::path::PathBuf;
 
+/// What there is to measure.
+const PARTS: [&str; 7] = ["footprint", "acquire", "crowd", "isc", "server", "leases", "relay"];
+
 fn main() -> std::io::Result<()> {
     let only: Vec<String> = std::env::args().skip(1).collect();
-    if only.iter().any(|name| name.starts_with('-')) {
-        println!("dhcp4o6-bench [footprint] [acquire] [crowd] [isc]: all of them, or those named");
-        return Ok(());
+    if let Some(other) = only.iter().find(|name| !PARTS.contains(&name.as_str())) {
+        let help = other == "--help" || other == "-h";
+        println!("dhcp4o6-bench [PART]...: measures all parts, or those named: {}", PARTS.join(", "));
+        std::process::exit(if help { 0 } else { 2 });
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|part| part == name);
     let mut progress = |text: &str| println!("==> {text}");
@@ -33,10 +41,16 @@ fn main() -> std::io::Result<()> {
         report.rows.extend(crowd::measure(&mut progress));
     }
     if wanted("isc") {
-        match isc::measure(&mut progress) {
-            Ok(rows) => report.rows.extend(rows),
-            Err(why) => report.left_out.push(why),
-        }
+        report.extend(isc::measure(&mut progress));
+    }
+    if wanted("server") {
+        report.rows.extend(server::measure(&mut progress));
+    }
+    if wanted("leases") {
+        report.rows.extend(leases::measure(&mut progress));
+    }
+    if wanted("relay") {
+        report.extend(relay::measure(&mut progress));
     }
     report.print();
     let path = output().join("bench.json");

@@ -12,8 +12,12 @@ pub(crate) struct Row {
     pub(crate) value: f64,
     /// What it counts.
     pub(crate) unit: &'static str,
-    /// What it should be at most, if there is a target.
+    /// What it should be at most, if there is such a target.
     pub(crate) at_most: Option<f64>,
+    /// What it should be at least, if there is such a target.
+    pub(crate) at_least: Option<f64>,
+    /// `met` or `MISSED`, if there is a target.
+    pub(crate) verdict: Option<&'static str>,
     /// How it came about: number of runs, spread, what it includes.
     pub(crate) how: String,
 }
@@ -25,19 +29,27 @@ impl Row {
         unit: &'static str,
         how: impl Into<String>,
     ) -> Self {
-        Self { name: name.into(), value, unit, at_most: None, how: how.into() }
+        Self { name: name.into(), value, unit, at_most: None, at_least: None, verdict: None, how: how.into() }
     }
 
-    /// With a target.
+    /// With a target. A figure that is not a number misses it.
     pub(crate) fn at_most(self, limit: f64) -> Self {
-        Self { at_most: Some(limit), ..self }
+        let verdict = Some(verdict(self.value <= limit));
+        Self { at_most: Some(limit), verdict, ..self }
     }
 
-    fn verdict(&self) -> &'static str {
-        match self.at_most {
-            None => "",
-            Some(limit) if self.value <= limit => "met",
-            Some(_) => "MISSED",
+    /// As [`Row::at_most`], where more is better.
+    pub(crate) fn at_least(self, limit: f64) -> Self {
+        let verdict = Some(verdict(self.value >= limit));
+        Self { at_least: Some(limit), verdict, ..self }
+    }
+
+    /// The target in the table.
+    fn target(&self) -> String {
+        match (self.at_most, self.at_least) {
+            (Some(limit), _) => format!("<= {}", figure(limit, self.unit)),
+            (None, Some(limit)) => format!(">= {}", figure(limit, self.unit)),
+            (None, None) => String::new(),
         }
     }
 }
@@ -54,14 +66,21 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// More rows, or why there are none.
+    pub(crate) fn extend(&mut self, measured: Result<Vec<Row>, String>) {
+        match measured {
+            Ok(rows) => self.rows.extend(rows),
+            Err(why) => self.left_out.push(why),
+        }
+    }
+
     /// The table on standard output.
     pub(crate) fn print(&self) {
         let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-        println!("\n{:width$}  {:>12}  {:>12}  {:6}  how", "what", "figure", "at most", "");
+        println!("\n{:width$}  {:>12}  {:>15}  {:6}  how", "what", "figure", "target", "");
         for row in &self.rows {
-            let limit = row.at_most.map_or(String::new(), |limit| figure(limit, row.unit));
-            let value = figure(row.value, row.unit);
-            println!("{:width$}  {value:>12}  {limit:>12}  {:6}  {}", row.name, row.verdict(), row.how);
+            let (value, verdict) = (figure(row.value, row.unit), row.verdict.unwrap_or_default());
+            println!("{:width$}  {value:>12}  {:>15}  {verdict:6}  {}", row.name, row.target(), row.how);
         }
         for what in &self.left_out {
             println!("left out: {what}");
@@ -81,8 +100,13 @@ impl Report {
     }
 }
 
+fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "MISSED" }
+}
+
 fn figure(value: f64, unit: &str) -> String {
     match unit {
+        "/s" => format!("{value:.0}/s"),
         "" if value.fract() == 0.0 => format!("{value}"),
         "" => format!("{value:.4}"),
         "MB" => format!("{value:.2} MB"),
@@ -123,8 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_above_its_limit_is_missed() {
-        assert_eq!(Row::new("a", 1.0, "ms", "").at_most(1.0).verdict(), "met");
-        assert_eq!(Row::new("a", 1.1, "ms", "").at_most(1.0).verdict(), "MISSED");
+    fn a_figure_beyond_its_target_is_missed() {
+        let row = |value| Row::new("a", value, "ms", "");
+        assert_eq!(row(1.0).verdict, None);
+        assert_eq!(row(1.0).at_most(1.0).verdict, Some("met"));
+        assert_eq!(row(1.1).at_most(1.0).verdict, Some("MISSED"));
+        assert_eq!(row(1.0).at_least(1.0).verdict, Some("met"));
+        assert_eq!(row(0.9).at_least(1.0).verdict, Some("MISSED"));
+        assert_eq!(row(f64::NAN).at_least(1.0).verdict, Some("MISSED"));
     }
 }

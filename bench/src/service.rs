@@ -27,9 +27,7 @@ impl Service {
 
     /// What a line of /proc/PID/FILE says in kB, such as `Private_Dirty` of `smaps_rollup`.
     pub(crate) fn kilobytes(&self, file: &str, name: &str) -> f64 {
-        let text = fs::read_to_string(self.proc(file)).expect("the process runs");
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).expect("a line of this name")
+        kilobytes(&self.process, file, name)
     }
 
     /// How often it was scheduled to run because something woke it, over all threads.
@@ -39,18 +37,30 @@ impl Service {
 
     /// Processor time used so far, seconds.
     pub(crate) fn processor_time(&self) -> f64 {
-        let text = fs::read_to_string(self.proc("stat")).expect("the process runs");
-        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap_or(0.0) + fields[12].parse::<f64>().unwrap_or(0.0);
-        ticks / 100.0
+        processor_time(&self.process)
     }
 
     /// Number of its threads.
     pub(crate) fn threads(&self) -> f64 {
         self.kilobytes("status", "Threads")
     }
+}
 
-    fn proc(&self, file: &str) -> PathBuf {
-        PathBuf::from("/proc").join(self.process.id().to_string()).join(file)
-    }
+/// What a line of /proc/PID/FILE says in kB.
+pub(crate) fn kilobytes(process: &Process, file: &str, name: &str) -> f64 {
+    let text = fs::read_to_string(proc(process, file)).expect("the process runs");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).expect("a line of this name")
+}
+
+/// Processor time that a process has used so far, seconds.
+pub(crate) fn processor_time(process: &Process) -> f64 {
+    let text = fs::read_to_string(proc(process, "stat")).expect("the process runs");
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap_or(0.0) + fields[12].parse::<f64>().unwrap_or(0.0);
+    ticks / 100.0
+}
+
+fn proc(process: &Process, file: &str) -> PathBuf {
+    PathBuf::from("/proc").join(process.id().to_string()).join(file)
 }
