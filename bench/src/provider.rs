@@ -168,7 +168,7 @@ pub(crate) fn state() -> PathBuf {
 
 /// The kind of file system that [`state`] is on.
 pub(crate) fn file_system() -> String {
-    let output = Command::new("stat").args(["--file-system", "--format=%T"]).arg(crate::output()).output();
+    let output = Command::new("findmnt").args(["-n", "-o", "FSTYPE", "-T"]).arg(crate::output()).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
