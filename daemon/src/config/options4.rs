@@ -21,6 +21,9 @@ const fn known(code: u8, name: &'static str, kind: Kind) -> Known {
 const DATAGRAM: Kind = Kind::Number16 { min: 576 };
 const MTU: Kind = Kind::Number16 { min: 68 };
 
+/// Names that the rest of the configuration has for the same things.
+pub(super) const ALSO: &[(&str, &str)] = &[("dns-servers", "domain-name-servers"), ("mtu", "interface-mtu")];
+
 /// The options with a name, in the order of their codes: RFC 2132 and those that came later.
 pub(super) const KNOWN: &[Known] = &[
     known(1, "subnet-mask", Kind::Mask),
@@ -182,7 +185,8 @@ fn find(table: &mut Reader<'_>, key: &str, value: &Value) -> Option<(u8, Kind)> 
         table.wrong(key, Some(value), "the server itself decides about this option", right);
         return None;
     }
-    match KNOWN.iter().find(|known| Some(known.code) == code || known.name == key) {
+    let name = ALSO.iter().find(|(also, _)| *also == key).map_or(key, |(_, name)| *name);
+    match KNOWN.iter().find(|known| Some(known.code) == code || known.name == name) {
         Some(known) => Some((known.code, known.kind)),
         None if number => {
             if code.is_none() {
@@ -191,7 +195,8 @@ fn find(table: &mut Reader<'_>, key: &str, value: &Value) -> Option<(u8, Kind)> 
             Some((code?, Kind::Hex))
         }
         None => {
-            let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
+            let names = ALSO.iter().map(|(also, _)| *also).chain(KNOWN.iter().map(|known| known.name));
+            let names: Vec<_> = names.collect();
             let right = match nearest(key, &names) {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => "must be a name from dhcp4o6.toml(5), or a code with a value such as \"hex:0a0b\""

@@ -1,6 +1,6 @@
 //! DHCPv4 options as operators write them, right and wrong.
 
-use super::super::options4::KNOWN;
+use super::super::options4::{ALSO, KNOWN};
 use super::*;
 use dhcp4o6_protocol::ids::hex_decode;
 use dhcp4o6_protocol::role::server::EngineSettings;
@@ -165,6 +165,21 @@ fn sip_servers_are_addresses_or_names() {
 }
 
 #[test]
+fn an_option_goes_by_the_name_that_the_rest_of_the_configuration_has_for_it_too() {
+    for (also, name) in ALSO {
+        assert!(
+            KNOWN.iter().any(|known| known.name == *name) && KNOWN.iter().all(|known| known.name != *also)
+        );
+    }
+    assert_eq!(
+        options("dns-servers = [\"192.0.2.1\"]\nmtu = 1280"),
+        [(6, vec![192, 0, 2, 1]), (26, vec![5, 0])]
+    );
+    assert_eq!(mistake("dns-server = []"), "dns-server: no such option; did you mean \"dns-servers\"?");
+    assert!(!mistake("dns-servers = [\"192.0.2.1\"]\ndomain-name-servers = [\"192.0.2.2\"]").is_empty());
+}
+
+#[test]
 fn options_without_a_name_are_octets() {
     assert_eq!(options("\"224\" = \"hex:0102\"\n252 = \"hex:FF\""), [(224, vec![1, 2]), (252, vec![0xff])]);
     let right = "must be octets in hexadecimal digits such as \"hex:0a0b\"";
@@ -286,7 +301,9 @@ fn a_value_that_is_too_long_is_a_mistake() {
 fn the_manual_names_every_option_with_its_code_and_type() {
     let manual = include_str!("../../../man/dhcp4o6.toml.5");
     for known in KNOWN {
-        let line = format!(".It Cm {} Ta {} Ta {}\n", known.name, known.code, known.kind.manual());
+        let also = ALSO.iter().find(|(_, name)| *name == known.name);
+        let also = also.map_or(String::new(), |(also, _)| format!(" , {also}"));
+        let line = format!(".It Cm {}{also} Ta {} Ta {}\n", known.name, known.code, known.kind.manual());
         assert!(manual.contains(&line), "{line}");
     }
 }
