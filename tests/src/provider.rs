@@ -159,7 +159,9 @@ impl Customer {
         let bus = Bus::start(&dir);
         let mut client = bus.client();
         let (wire, kernel) = (Capture::start(namespace), Watch::open(namespace));
-        let mut daemon = Daemon::spawn_at(&dir, namespace, &bus.address(), config);
+        // Hosts of the same hardware address that start in the same second have the same DUID otherwise.
+        let config = format!("duid = \"uuid\"\n{config}");
+        let mut daemon = Daemon::spawn_at(&dir, namespace, &bus.address(), &config);
         daemon.wait_notice("READY=1");
         client.wait_service();
         Self { daemon, client, bus, wire, kernel }

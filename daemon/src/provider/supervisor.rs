@@ -8,7 +8,7 @@ mod roles;
 
 use super::{Key, Shared};
 use crate::args::Options;
-use crate::config::Config;
+use crate::config::{Config, RelayConfig, ServerConfig};
 use crate::control::{LogHandle, ProviderStatus, ServiceRequest};
 use crate::rest::{Panics, Rest};
 use crate::store::{BootClock, Store};
@@ -38,6 +38,11 @@ pub struct Supervisor {
     shared: Rc<Shared>,
     bus: BusChannels,
     config: Config,
+    /// Of the configuration, shared with the tasks.
+    server: Option<Rc<ServerConfig>>,
+    relays: Vec<Rc<RelayConfig>>,
+    /// Times the configuration was read again.
+    reloads: u64,
     state_dir: PathBuf,
     boot: BootClock,
     store: Store,
@@ -99,7 +104,10 @@ impl Supervisor {
             log,
             shared,
             bus,
+            server: config.server.clone().map(Rc::new),
+            relays: config.relays.iter().cloned().map(Rc::new).collect(),
             config,
+            reloads: 0,
             state_dir,
             boot,
             duid: None,
@@ -157,7 +165,7 @@ impl Supervisor {
                 }
                 Event::Stop => break,
                 Event::Time => self.follow_namespaces().await,
-                Event::Shared => {}
+                Event::Shared => self.keep_duid(),
                 Event::Watchdog => systemd::alive(),
             }
         }
@@ -174,6 +182,14 @@ impl Supervisor {
                 ended = self.tasks.join_next() => if ended.is_none() { return Ok(()) },
                 () = either(&mut terminate, &mut interrupt) => return Err(Fatal::Forced),
             }
+        }
+    }
+
+    /// A disk that takes leases takes the DUID, which it may not have when that was made.
+    fn keep_duid(&mut self) {
+        let stores = self.shared.statuses().get(&Key::Server).is_some_and(|status| status.state == "running");
+        if stores && let Err(error) = self.store.keep_duid() {
+            tracing::warn!(%error, "the DUID could not be stored");
         }
     }
 

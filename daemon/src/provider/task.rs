@@ -46,6 +46,8 @@ pub struct Orders {
     pub relays: Vec<Rc<RelayConfig>>,
     /// The interfaces that they name, as far as there are, by these names.
     pub interfaces: Vec<Interface>,
+    /// Times the configuration was read again: whoever does that expects that what failed is tried again.
+    pub reloads: u64,
     /// The task is to end.
     pub ending: bool,
 }
@@ -251,6 +253,10 @@ impl Task {
             self.requests = None;
             return;
         }
+        if before.reloads != self.orders.reloads {
+            self.closed.values_mut().for_each(|closed| closed.rest.until = now());
+            self.server().and_then(Role::journal).map(Journal::retry);
+        }
         if before.server != self.orders.server {
             self.follow_server();
         }
@@ -283,10 +289,6 @@ impl Task {
             server.configure(now, config.settings.clone(), out);
             Ok(())
         });
-        // Whoever changed the configuration may have made room as well.
-        if let Some(journal) = role.journal() {
-            journal.retry();
-        }
     }
 
     fn follow_relays(&mut self) {

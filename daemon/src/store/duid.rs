@@ -75,7 +75,10 @@ impl<D: Disk> Store<D> {
     }
 
     /// Keeps a DUID that the disk did not take when it was made: a lease without its DUID is worth nothing.
-    pub(super) fn keep_duid(&mut self) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the disk does not take it now either.
+    pub fn keep_duid(&mut self) -> Result<(), StoreError> {
         match self.unkept.take() {
             None => Ok(()),
             Some(duid) => self.set_duid(&duid).inspect_err(|_| self.unkept = Some(duid.clone())),

@@ -7,6 +7,7 @@ use crate::control::{MissingLink, Rejected, ServiceRequest};
 use crate::provider::Key;
 use crate::systemd;
 use dhcp4o6_protocol::ids::Duid;
+use std::rc::Rc;
 use tracing::level_filters::LevelFilter;
 
 impl Supervisor {
@@ -36,7 +37,10 @@ impl Supervisor {
                 {
                     tracing::warn!("the log level stays");
                 }
+                self.server = config.server.clone().map(Rc::new);
+                self.relays = config.relays.iter().cloned().map(Rc::new).collect();
                 self.config = config;
+                self.reloads += 1;
                 self.show_configuration(Vec::new());
                 // Whoever changed the configuration expects a try.
                 self.unserved = None;
@@ -74,6 +78,7 @@ impl Supervisor {
         let duid = Duid::new(octets).map_err(|error| Rejected::ConfigInvalid(error.to_string()))?;
         self.store.set_duid(&duid).map_err(|error| Rejected::Storage(error.to_string()))?;
         tracing::info!(%duid, "DUID replaced by an operator");
+        self.rename_relays(&duid);
         self.duid = Some(duid);
         self.settle();
         Ok(())

@@ -104,30 +104,29 @@ impl Supervisor {
         self.show_absent();
     }
 
-    /// Relay agents that name themselves need the DUID; the first interface that has clients may give its address to it.
+    /// Tells relay agents that name themselves the DUID; the first interface that has clients may give its address to
+    /// it.
     fn name_relays(&mut self) {
-        if self.duid.is_some() {
-            return;
-        }
-        let nameless = self.config.relays.iter().filter(|relay| relay.own_relay_id);
-        let addresses = nameless.filter_map(|relay| {
+        let nameless = |relay: &&Rc<RelayConfig>| relay.own_relay_id && relay.settings.relay_id.is_none();
+        let here = self.relays.iter().filter(nameless).filter_map(|relay| {
             let monitor = self.namespaces.get(&relay.namespace)?;
             Some(hardware(monitor, &interfaces_of(&relay.settings)))
         });
-        if let Some(address) =
-            addresses.reduce(|first, other| if first.octets.is_empty() { other } else { first })
-            && let Err(error) = self.duid_for(&address)
-        {
-            tracing::error!(%error, "no random numbers");
+        let Some(address) = here.reduce(|one, other| if one.octets.is_empty() { other } else { one }) else {
+            return;
+        };
+        match self.duid_for(&address) {
+            Ok(duid) => self.rename_relays(&duid),
+            Err(error) => tracing::error!(%error, "no random numbers"),
         }
     }
 
-    fn relay(&self, config: &RelayConfig) -> Rc<RelayConfig> {
-        let settings = self.duid.as_ref().map(|duid| config.settings_with(duid));
-        Rc::new(RelayConfig {
-            settings: settings.unwrap_or_else(|| config.settings.clone()),
-            ..config.clone()
-        })
+    /// From now on this is the DUID.
+    pub(super) fn rename_relays(&mut self, duid: &Duid) {
+        for relay in self.relays.iter_mut().filter(|relay| relay.own_relay_id) {
+            let settings = relay.settings_with(duid);
+            Rc::make_mut(relay).settings = settings;
+        }
     }
 
     /// What each open namespace should have, by inode: two names may be one namespace.
@@ -135,10 +134,10 @@ impl Supervisor {
         let mut wanted = BTreeMap::<u64, Wanted>::new();
         for (name, monitor) in &self.namespaces {
             let here = |namespace: &Option<String>| namespace == name;
-            let server = self.config.server.as_ref().filter(|server| here(&server.namespace));
+            let server = self.server.as_ref().filter(|server| here(&server.namespace));
             let server = server.filter(|_| self.unserved.is_none());
-            let relays = self.config.relays.iter().filter(|relay| here(&relay.namespace));
-            let relays: Vec<_> = relays.map(|relay| self.relay(relay)).collect();
+            let relays = self.relays.iter().filter(|relay| here(&relay.namespace));
+            let relays: Vec<_> = relays.cloned().collect();
             if server.is_none() && relays.is_empty() {
                 continue;
             }
@@ -146,7 +145,7 @@ impl Supervisor {
             let netns = monitor.netns();
             let place = wanted.entry(netns.inode()).or_insert_with(|| Wanted {
                 netns: netns.clone(),
-                orders: Orders::default(),
+                orders: Orders { reloads: self.reloads, ..Orders::default() },
                 hardware: HardwareAddress::default(),
             });
             for interface in interfaces(monitor, &names) {
@@ -157,7 +156,7 @@ impl Supervisor {
             place.orders.relays.extend(relays);
             if let Some(server) = server {
                 place.hardware = hardware(monitor, &server.interfaces);
-                place.orders.server = Some(Rc::new(server.clone()));
+                place.orders.server = Some(Rc::clone(server));
             }
         }
         wanted
@@ -290,8 +289,8 @@ impl Supervisor {
 
     /// Shows the roles that do not run, and forgets those that are not configured any more.
     fn show_absent(&mut self) {
-        let server = self.config.server.iter().map(|_| Key::Server);
-        let relays = self.config.relays.iter().map(|relay| Key::Relay(relay.name.clone()));
+        let server = self.server.iter().map(|_| Key::Server);
+        let relays = self.relays.iter().map(|relay| Key::Relay(relay.name.clone()));
         let configured: BTreeSet<Key> = server.chain(relays).collect();
         for gone in self.shown.difference(&configured).cloned().collect::<Vec<_>>() {
             self.shown.remove(&gone);
@@ -321,8 +320,8 @@ impl Supervisor {
 
     /// Why a role does not run.
     fn absence(&self, key: &Key) -> ProviderStatus {
-        let relay = |name: &String| self.config.relays.iter().find(|relay| relay.name == *name);
-        let (namespace, wanted, storage, engine) = match (key, &self.config.server) {
+        let relay = |name: &String| self.relays.iter().find(|relay| relay.name == *name);
+        let (namespace, wanted, storage, engine) = match (key, &self.server) {
             (Key::Server, Some(config)) => {
                 (config.namespace.clone(), config.interfaces.clone(), "ok", engine(config))
             }
@@ -338,8 +337,9 @@ impl Supervisor {
             (None, Some(inode)) if self.resting.contains_key(&inode) => ("failed", "panicked"),
             (None, _) => ("starting", ""),
         };
+        let missing = if inode.is_none() { wanted } else { Vec::new() };
         let namespace = namespace.unwrap_or_default();
-        ProviderStatus { state, reason, namespace, interfaces: Vec::new(), missing: wanted, storage, engine }
+        ProviderStatus { state, reason, namespace, interfaces: Vec::new(), missing, storage, engine }
     }
 }
 
@@ -352,7 +352,7 @@ fn introduction(key: &Key, status: watch::Receiver<Arc<ProviderStatus>>) -> Noti
     }
 }
 
-fn names_of(server: Option<&ServerConfig>, relays: &[Rc<RelayConfig>]) -> BTreeSet<String> {
+fn names_of(server: Option<&Rc<ServerConfig>>, relays: &[Rc<RelayConfig>]) -> BTreeSet<String> {
     let served = server.into_iter().flat_map(|server| server.interfaces.iter().cloned());
     served.chain(relays.iter().flat_map(|relay| interfaces_of(&relay.settings))).collect()
 }
