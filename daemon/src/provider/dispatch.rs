@@ -1,5 +1,6 @@
 //! Which role of a namespace a datagram is for. All of them share the port, so its interface and message type decide.
 
+use dhcp4o6_protocol::params::SERVER6_PORT;
 use dhcp4o6_protocol::provider::{Datagram, Interface, Port};
 use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::wire::relay::Relay;
@@ -25,6 +26,8 @@ struct Ways<R> {
     ids: BTreeSet<Vec<u8>>,
     /// Addresses of these interfaces.
     links: BTreeSet<Ipv6Addr>,
+    /// Relay agents are below it: only their messages leave without the name of a link.
+    trusted: bool,
 }
 
 impl<R: Copy> Dispatch<R> {
@@ -49,6 +52,7 @@ impl<R: Copy> Dispatch<R> {
             port: settings.source_port,
             ids: settings.clients.iter().map(|side| side.interface_id.clone()).collect(),
             links: here.iter().flat_map(|interface| interface.addresses.iter().copied()).collect(),
+            trusted: settings.clients.iter().any(|side| side.trusted),
         });
     }
 
@@ -62,16 +66,16 @@ impl<R: Copy> Dispatch<R> {
             Port::Dhcp6 if !reply && self.of_server.contains(&datagram.to) => self.server,
             Port::Dhcp6 => match self.clients.get(&datagram.interface) {
                 Some(relay) => Some(*relay),
-                None if reply => self.way_back(dhcp4o6_protocol::params::SERVER6_PORT, datagram.payload),
+                None if reply => self.way_back(SERVER6_PORT, datagram.payload),
                 None => self.server,
             },
         }
     }
 
     /// Of the relay agents that receive by this port, the one that knows where the reply goes, else the first: one of
-    /// them has to count it.
+    /// them has to count it. By 547 all of them do: a server that knows of no other port answers there.
     fn way_back(&self, port: u16, payload: &[u8]) -> Option<R> {
-        let here = || self.relays.iter().filter(|ways| ways.port == port);
+        let here = || self.relays.iter().filter(|ways| port == SERVER6_PORT || ways.port == port);
         let mut others = here();
         let first = others.next()?;
         if others.next().is_none() {
@@ -80,6 +84,7 @@ impl<R: Copy> Dispatch<R> {
         let Ok(reply) = Relay::parse(payload) else { return Some(first.relay) };
         let knows = |ways: &&Ways<R>| match reply.interface_id() {
             Some(id) => ways.ids.contains(id),
+            None if reply.link_address.is_unspecified() => ways.trusted,
             None => ways.links.contains(&reply.link_address),
         };
         Some(here().find(knows).unwrap_or(first).relay)
@@ -90,7 +95,6 @@ impl<R: Copy> Dispatch<R> {
 mod tests {
     use super::*;
     use crate::provider::tests::relay;
-    use dhcp4o6_protocol::params::SERVER6_PORT;
     use std::net::{Ipv4Addr, SocketAddrV6};
 
     const LAN0: u32 = 2;
@@ -174,6 +178,19 @@ mod tests {
         let answer = reply("::", Some(b"lan0"));
         assert_eq!(to(&dispatch, Port::Upstream6(10_547), WAN0, OWN, &answer), Some("other"));
         assert_eq!(to(&dispatch, Port::Dhcp6, WAN0, OWN, &answer), Some("zero"));
+        // From a server that answers to 547 whatever port it was asked from.
+        let answer = reply("::", Some(b"lan1"));
+        assert_eq!(to(&dispatch, Port::Dhcp6, WAN0, OWN, &answer), Some("other"));
+    }
+
+    #[test]
+    fn a_reply_that_names_no_link_is_for_who_has_relay_agents_below() {
+        let mut above = relay("above", "lan1").settings;
+        above.clients[0].trusted = true;
+        let mut dispatch = Dispatch::new();
+        dispatch.with_relay("zero", &relay("zero", "lan0").settings, &interfaces());
+        dispatch.with_relay("above", &above, &interfaces());
+        assert_eq!(to(&dispatch, Port::Dhcp6, WAN0, OWN, &reply("::", None)), Some("above"));
     }
 
     #[test]
