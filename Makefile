@@ -11,11 +11,12 @@ NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 # Seconds for each target of `make fuzz`.
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test test-units test-lab check fuzz bench
+.PHONY: help demo test test-units test-lab test-kill check fuzz bench
 
 help:
 	@echo 'make demo    show how IPv6-only links get their IPv4, in namespaces of their own'
 	@echo 'make test    run every test: those of the crates, then those in network namespaces'
+	@echo 'make test-kill  kill the server 1000 times under load, and look for what it acknowledged'
 	@echo 'make check   formatting, clippy and documentation, without warnings'
 	@echo 'make fuzz    the decoders under random input; longer with cargo-fuzz'
 	@echo 'make bench   measure time, memory, size and load beside the peers; ROWS=server for a part'
@@ -67,6 +68,14 @@ test-lab:
 	  tests/in-lab $(CARGO) $(LAB_RUN); \
 	elif [ -n '$(CI)' ]; then echo 'test: under CI nothing may be left out' >&2; exit 1; \
 	else echo 'test: SKIPPED the tests in network namespaces, for the reason above'; fi
+
+# The server is killed so often under load; `make test` does it twenty times.
+KILLS ?= 1000
+
+test-kill:
+	@tests/needs build lab
+	@$(CARGO) build --quiet --locked -p dhcp4o6d
+	@KILLS=$(KILLS) tests/in-lab $(CARGO) test --quiet --locked -p dhcp4o6-tests --test provider -- --ignored --nocapture kill_9
 
 # ---- the rest
 

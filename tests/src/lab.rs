@@ -245,6 +245,27 @@ impl Namespace {
         addresses.iter().filter(global).filter_map(|a| a["local"].as_str()?.parse().ok()).collect()
     }
 
+    /// The link-local address of an interface.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn link_local(&self, interface: &str) -> Ipv6Addr {
+        let addresses = self.addresses(interface, "inet6");
+        let link =
+            addresses.iter().find(|a| a["scope"] == "link").and_then(|a| a["local"].as_str()?.parse().ok());
+        link.unwrap_or_else(|| panic!("{interface} has no link-local address"))
+    }
+
+    /// The index of an interface.
+    ///
+    /// # Panics
+    /// When it does not exist.
+    pub fn index(&self, interface: &str) -> u32 {
+        let links = self.ip_json(&format!("link show dev {interface}"));
+        let index = links[0]["ifindex"].as_u64().and_then(|index| index.try_into().ok());
+        index.unwrap_or_else(|| panic!("there is no {interface}"))
+    }
+
     /// The kernel's address entries of one family (`inet`, `inet6`) of an interface, as `ip -j` words them.
     pub fn addresses(&self, interface: &str, family: &str) -> Vec<Value> {
         if !self.has(interface) {

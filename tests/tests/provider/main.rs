@@ -5,6 +5,7 @@ mod direct;
 mod disk;
 mod interfaces;
 mod keeping;
+mod killed;
 mod relayed;
 
 /// Leases that last.
