@@ -2,8 +2,12 @@
 //! our clients talk to our server, directly and through our relay agents.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod arbitrary;
+mod crowd;
 mod desk;
 mod door;
+mod external;
+mod fuzz;
 mod main_path;
 #[allow(dead_code, reason = "a link with servers of its own needs more of it")]
 #[path = "../sim/model/mod.rs"]
