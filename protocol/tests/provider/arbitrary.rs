@@ -23,7 +23,7 @@ fn arbitrary_octets_are_a_way_back_or_not() {
         let mut chance = Chance::seeded(seed);
         let mut octets = octets(&mut chance, 120);
         if let [first, flags, ..] = &mut octets[..] {
-            (*first, *flags) = (0x10 | *first % 10, *flags % 16);
+            (*first, *flags) = (0x10 | (*first % 10), *flags % 16);
         }
         assert!(catch_unwind(|| fuzz::back(&octets)).is_ok(), "way {}", hex(&octets));
     }

@@ -73,6 +73,8 @@ fn strangers_get_nothing_sec_08() {
         (NOT_SERVED, CLIENT, ANYCAST, Refused::SourceRefused),
         (LAN, CLIENT, "fe80::5:2", Refused::WrongDestination),
         (LAN, CLIENT, "2001:db8:5::2", Refused::WrongDestination),
+        (LAN, CLIENT, "ff02::1", Refused::WrongDestination),
+        (LAN, CLIENT, "ff05::1:2", Refused::WrongDestination),
         (LAN, "2001:db9::1", ANYCAST, Refused::SourceRefused),
         (LAN, "2001:db9::1", GROUP, Refused::SourceRefused),
         (LAN, "::", GROUP, Refused::SourceRefused),

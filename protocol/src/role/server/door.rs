@@ -2,7 +2,7 @@
 //! at how it came, so refusing costs little.
 
 use super::ServerSettings;
-use crate::params::HOP_COUNT_LIMIT;
+use crate::params::{ALL_RELAYS_AND_SERVERS, ALL_SERVERS, HOP_COUNT_LIMIT};
 use crate::permit::WireProfile;
 use crate::prefix::Prefix6;
 use crate::provider::{Datagram, Interface};
@@ -110,8 +110,7 @@ impl Door {
             return Ok(());
         }
         let served = served.ok_or(Refused::WrongLink)?;
-        // Nobody gets datagrams of groups that were not joined.
-        if to.is_multicast() || served.addresses.contains(&to) {
+        if [ALL_RELAYS_AND_SERVERS, ALL_SERVERS].contains(&to) || served.addresses.contains(&to) {
             Ok(())
         } else {
             Err(Refused::WrongDestination)
