@@ -1,5 +1,6 @@
 //! What crosses the links of a namespace, frame by frame.
 
+use crate::SOON;
 use crate::follow::Follow;
 use crate::lab::Namespace;
 use dhcp4o6_protocol::wire::{v4, v6, v6_option::OptionCode};
@@ -8,14 +9,16 @@ use nix::sys::socket::{
 };
 use std::fmt;
 use std::io::IoSliceMut;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// linux/if_packet.h: the frame was sent by this side.
 const PACKET_OUTGOING: u8 = 4;
 const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 const UDP: u8 = 17;
+const SERVER4_PORT: [u8; 2] = [0, 67];
 const ETHERNET_HEADER: usize = 14;
 const IPV6_HEADER: usize = 40;
 const UDP_HEADER: usize = 8;
@@ -52,7 +55,37 @@ pub struct Dhcp {
     pub payload: Vec<u8>,
 }
 
+/// A datagram of the DHCPv4 server's port.
+#[derive(Clone)]
+pub struct Plain4 {
+    /// Source address.
+    pub from: Ipv4Addr,
+    /// Destination address.
+    pub to: Ipv4Addr,
+    /// UDP payload.
+    pub payload: Vec<u8>,
+}
+
+impl Plain4 {
+    /// Its type.
+    pub fn kind(&self) -> Option<v4::MessageType> {
+        v4::Message::parse(&self.payload).ok()?.kind()
+    }
+}
+
 impl Frame {
+    /// The DHCPv4 datagram in it that a relay agent or a server has sent, if it is one.
+    pub fn dhcp4(&self) -> Option<Plain4> {
+        let ip = self.octets.get(ETHERNET_HEADER..)?;
+        let header = usize::from(ip.first()? & 0xf) * 4;
+        let udp = ip.get(header..)?;
+        let is_udp4 = self.octets.get(12..ETHERNET_HEADER)? == ETHERTYPE_IPV4 && *ip.get(9)? == UDP;
+        let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
+        let from_server_port = udp.get(..2)? == SERVER4_PORT;
+        let (from, to, payload) = (address(12)?, address(16)?, udp.get(UDP_HEADER..)?.to_vec());
+        (is_udp4 && from_server_port).then_some(Plain4 { from, to, payload })
+    }
+
     /// The DHCPv6 datagram in it, if it is one.
     pub fn dhcp(&self) -> Option<Dhcp> {
         let ip = self.octets.get(ETHERNET_HEADER..)?;
@@ -171,13 +204,37 @@ impl Capture {
         limit: Duration,
         wanted: impl Fn(&Dhcp) -> bool,
     ) -> Dhcp {
+        self.wait_frame(mark, what, limit, |frame| frame.dhcp().filter(&wanted))
+    }
+
+    /// Every DHCPv4 datagram of relay agents and servers so far.
+    pub fn dhcp4(&self) -> Vec<Plain4> {
+        self.frames().iter().filter_map(Frame::dhcp4).collect()
+    }
+
+    /// The first DHCPv4 datagram of a relay agent or server after a [`Capture::mark`] that `wanted` takes, waiting for
+    /// it if it has not come yet.
+    ///
+    /// # Panics
+    /// When none comes within 20 s.
+    pub fn wait_dhcp4(&self, mark: usize, what: &str, wanted: impl Fn(&Plain4) -> bool) -> Plain4 {
+        self.wait_frame(mark, what, SOON, |frame| frame.dhcp4().filter(&wanted))
+    }
+
+    fn wait_frame<T>(
+        &self,
+        mark: usize,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&Frame) -> Option<T>,
+    ) -> T {
         let end = Instant::now() + limit;
         let mut looked_at = mark;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let frames = self.frames.wait_after(looked_at, left);
             let new = frames.get(looked_at..).unwrap_or_default();
-            if let Some(found) = new.iter().filter_map(Frame::dhcp).find(|dhcp| wanted(dhcp)) {
+            if let Some(found) = new.iter().find_map(&wanted) {
                 return found;
             }
             looked_at = looked_at.max(frames.len());

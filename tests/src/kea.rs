@@ -1,12 +1,11 @@
 //! Kea as the provider: its DHCPv6 server and its DHCPv4 server, joined for DHCPv4 over DHCPv6.
 
 use crate::lab::{Lab, Namespace};
-use crate::process::Process;
+use crate::process::{Process, unconfined};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// First of the two loopback ports by which Kea's halves talk. Every server has a namespace, so it is always free.
 const JOINT_PORT: u16 = 6767;
@@ -188,7 +187,20 @@ impl KeaSettings {
     }
 }
 
-fn logger(name: &str, severity: &str) -> Value {
+/// Starts one of its programs with its files in `dir`.
+pub(crate) fn spawn(namespace: &Namespace, name: &str, dir: &Path, settings: &Value) -> Process {
+    let file = dir.join(format!("{name}.json"));
+    fs::write(&file, format!("{settings:#}")).expect("Kea's configuration can be written");
+    let mut command = namespace.command(unconfined(dir, name, &format!("{name}-server")));
+    command.arg("-c").arg(&file);
+    // The last two are wanted by Kea 2.6.3 and later for files outside its own directories.
+    for place in ["KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_DHCP_DATA_DIR", "KEA_LOG_FILE_DIR"] {
+        command.env(place, dir);
+    }
+    Process::spawn(command, &dir.join(format!("{name}.log")))
+}
+
+pub(crate) fn logger(name: &str, severity: &str) -> Value {
     json!({ "name": name, "severity": severity, "output_options": [{ "output": "stdout", "flush": true }] })
 }
 
@@ -280,15 +292,7 @@ impl Kea {
             Half::Dhcp6 => ("kea-dhcp6", self.settings.dhcp6(&self.dir)),
             Half::Dhcp4 => ("kea-dhcp4", self.settings.dhcp4(&self.dir)),
         };
-        let file = self.dir.join(format!("{name}.json"));
-        fs::write(&file, format!("{settings:#}")).expect("Kea's configuration can be written");
-        let mut command = namespace.command(self.program(name));
-        command.arg("-c").arg(&file);
-        // The last two are wanted by Kea 2.6.3 and later for files outside its own directories.
-        for place in ["KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_DHCP_DATA_DIR", "KEA_LOG_FILE_DIR"] {
-            command.env(place, &self.dir);
-        }
-        Process::spawn(command, &self.dir.join(format!("{name}.log")))
+        spawn(namespace, name, &self.dir, &settings)
     }
 
     fn wait_started(&self, half: Half) {
@@ -297,23 +301,5 @@ impl Kea {
             Half::Dhcp4 => "DHCP4_STARTED",
         };
         self.halves[half as usize].as_ref().expect("spawned before").wait_line(text);
-    }
-
-    /// Where to run a server from. Ubuntu confines it, by its path, to directories that a lab does not use: then a
-    /// copy of it runs.
-    fn program(&self, name: &str) -> PathBuf {
-        let installed = PathBuf::from("/usr/sbin").join(name);
-        assert!(installed.exists(), "{} is missing: apt-get install kea-dhcp6-server kea-dhcp4-server", name);
-        if !Path::new("/etc/apparmor.d").join(format!("usr.sbin.{name}")).exists() {
-            return installed;
-        }
-        let copy = self.dir.join(name);
-        if !copy.exists() {
-            // By another process: a program cannot run while this one has it open for writing, and what a test
-            // beside this one starts at that moment has it open as well.
-            let copied = Command::new("cp").args([&installed, &copy]).status();
-            assert!(copied.is_ok_and(|status| status.success()), "Kea can be copied");
-        }
-        copy
     }
 }

@@ -1,7 +1,8 @@
 //! A laboratory of network namespaces with real peers in it, for tests, the demonstration and measurements.
 //!
 //! A [`Lab`] is a provider and a customer, joined by a veth pair; a [`Plant`] has a relay agent between a provider and two
-//! customers. [`Kea`] or our own [`Provider`] runs at the provider, [`Daemon`] at the customer; [`Capture`], [`Watch`] and [`Bus`] show what crosses the wire, what the kernel did and what the service
+//! customers. [`Kea`] or our own [`Provider`] runs at the provider, [`Plain`] DHCPv4 servers behind it, [`Daemon`] at the
+//! customer; [`Capture`], [`Watch`] and [`Bus`] show what crosses the wire, what the kernel did and what the service
 //! says. Everything ends with the value that stands for it, after a panic too. Nothing waits by sleeping: lines of
 //! output, netlink messages, frames and D-Bus signals are awaited, each with a limit.
 //!
@@ -13,6 +14,7 @@ mod daemon;
 mod follow;
 mod kea;
 mod lab;
+mod plain;
 mod process;
 mod provider;
 mod router;
@@ -20,10 +22,11 @@ mod scene;
 mod watch;
 
 pub use bus::{Bus, BusClient, Seen};
-pub use capture::{Capture, Dhcp, Frame};
+pub use capture::{Capture, Dhcp, Frame, Plain4};
 pub use daemon::{Daemon, ctl, program};
 pub use kea::{Kea, KeaSettings, Option88};
 pub use lab::{Lab, Namespace};
+pub use plain::{Make, Plain, PlainSettings, Pool};
 pub use process::Process;
 pub use provider::{Customer, Plant, Provider, Rack, SmallDisk};
 pub use router::Router;

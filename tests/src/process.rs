@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -193,6 +193,27 @@ impl Process {
         }
         self.status
     }
+}
+
+/// Where to run a server of the system from. Ubuntu confines it, by its path, to directories that a lab does not use:
+/// then a copy in `dir` runs.
+///
+/// # Panics
+/// When it is not installed.
+pub(crate) fn unconfined(dir: &Path, name: &str, package: &str) -> PathBuf {
+    let installed = PathBuf::from("/usr/sbin").join(name);
+    assert!(installed.exists(), "{name} is missing: apt-get install {package}");
+    if !Path::new("/etc/apparmor.d").join(format!("usr.sbin.{name}")).exists() {
+        return installed;
+    }
+    let copy = dir.join(name);
+    if !copy.exists() {
+        // By another process: a program cannot run while this one has it open for writing, and what a test beside this
+        // one starts at that moment has it open as well.
+        let copied = Command::new("cp").args([&installed, &copy]).status();
+        assert!(copied.is_ok_and(|status| status.success()), "{name} can be copied");
+    }
+    copy
 }
 
 impl Drop for Process {
