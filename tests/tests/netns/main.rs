@@ -5,6 +5,7 @@ mod bad_input;
 mod bus;
 mod control;
 mod extending;
+mod external;
 mod links;
 mod namespaces;
 mod obtaining;
