@@ -5,7 +5,7 @@ use super::ledger::Ledger;
 use super::pool::Pool;
 use super::select::{Steps, Subnets};
 use super::settings::Settings;
-use super::table::Entry;
+use super::table::{Entry, Timed};
 use super::who::Who;
 use crate::binding::{Slot4, State};
 use crate::refused::Refused;
@@ -216,7 +216,7 @@ impl<'a> Choice<'a> {
 
     fn longest_unused(&self) -> Option<Slot4> {
         self.pools().find_map(|pool| {
-            let idle = pool.idle.iter().take(TRIES).filter_map(|at| self.ledger.table.entry(at.id()));
+            let idle = pool.idle.from(0).take(TRIES).filter_map(|at| self.ledger.table.entry(Timed(at).id()));
             idle.map(|entry| entry.slot).find(|slot| self.is_free(*slot))
         })
     }

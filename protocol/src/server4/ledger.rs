@@ -85,7 +85,9 @@ impl Ledger {
     pub(super) fn put(&mut self, binding: &Binding4, circuit: u32, softwire_at: Instant) {
         let slot = binding.slot;
         self.forget(slot);
-        let circuit = if circuit == 0 { circuit_of(&binding.origin, self.keyed) } else { circuit };
+        // What names its link names its circuit; for others it is kept as long as somebody counts.
+        let is_told = circuit == circuit_of(&binding.origin, self.keyed);
+        let circuit = if is_told || !self.counts.places.with_circuits() { 0 } else { circuit };
         if self.table.insert(binding, circuit, softwire_at).is_some() {
             self.count_in(slot);
         }
@@ -100,7 +102,7 @@ impl Ledger {
         if let Some((index, _)) = self.pools.find(slot)
             && let Some(pool) = self.pools.get_mut(index)
         {
-            pool.idle.remove(&Timed::new(entry.free_at(), id));
+            pool.idle.remove(Timed::new(entry.free_at(), id).0);
         }
         self.settle(slot);
     }
@@ -125,9 +127,9 @@ impl Ledger {
         if let (Some(id), Some(entry)) = (id, entry) {
             let at = Timed::new(entry.free_at(), id);
             if entry.live || kept {
-                pool.idle.remove(&at);
+                pool.idle.remove(at.0);
             } else {
-                pool.idle.insert(at);
+                pool.idle.insert(at.0);
             }
         }
     }
@@ -301,7 +303,7 @@ impl Counts {
             pool.leased = pool.leased.saturating_add(1);
         }
         if let Some(origin) = entry.origin() {
-            self.places.add(self.keyed.origin(&origin), entry.circuit);
+            self.places.add(self.keyed.origin(&origin), entry.circuit(self.keyed));
         }
         if let Some((address, _)) = entry.softwire() {
             self.softwires.insert((address, id));
@@ -320,7 +322,7 @@ impl Counts {
             pool.leased = pool.leased.saturating_sub(1);
         }
         if let Some(origin) = entry.origin() {
-            self.places.remove(self.keyed.origin(&origin), entry.circuit);
+            self.places.remove(self.keyed.origin(&origin), entry.circuit(self.keyed));
         }
         if let Some((address, _)) = entry.softwire() {
             self.softwires.remove(&(address, id));
@@ -337,7 +339,7 @@ impl Ledger {
             fresh.reserve(address, holder.clone());
         }
         for entry in self.table.range(Bound::Unbounded, Bound::Unbounded) {
-            fresh.put(&entry.binding().unwrap(), entry.circuit, entry.changed_at);
+            fresh.put(&entry.binding().unwrap(), entry.circuit(self.keyed), entry.changed_at);
             if !entry.live && entry.state != State::Released {
                 assert_eq!(fresh.table.pop_one(entry.slot), Some(()));
                 let id = fresh.table.id(entry.slot).unwrap();
@@ -363,15 +365,18 @@ impl Ledger {
         };
         assert_eq!(ends(&fresh), ends(self));
         assert_eq!(fresh.offers, self.offers);
-        let slots = |ledger: &Self, ids: &BTreeSet<Timed>| {
-            ids.iter().map(|at| (at.at(), ledger.table.entry(at.id()).unwrap().slot)).collect::<BTreeSet<_>>()
+        let slots = |ledger: &Self, ids: Vec<Timed>| {
+            let slot = |at: Timed| (at.at(), ledger.table.entry(at.id()).unwrap().slot);
+            ids.into_iter().map(slot).collect::<BTreeSet<_>>()
         };
+        let idle = |pool: &super::pool::Pool| pool.idle.from(0).map(Timed).collect();
+        let resting = |pool: &super::pool::Pool| pool.resting.iter().copied().collect();
         for index in 0.. {
             let (Some(one), Some(other)) = (fresh.pools.get(index), self.pools.get(index)) else { break };
             assert_eq!(one.used, other.used);
             assert_eq!(one.counters(), other.counters());
-            assert_eq!(slots(&fresh, &one.idle), slots(self, &other.idle));
-            assert_eq!(slots(&fresh, &one.resting), slots(self, &other.resting));
+            assert_eq!(slots(&fresh, idle(one)), slots(self, idle(other)));
+            assert_eq!(slots(&fresh, resting(one)), slots(self, resting(other)));
         }
     }
 }

@@ -20,6 +20,10 @@ impl Places {
         Self { with_circuits, ..Self::default() }
     }
 
+    pub(super) fn with_circuits(&self) -> bool {
+        self.with_circuits
+    }
+
     pub(super) fn add(&mut self, origin: u64, circuit: u32) {
         up(&mut self.origins, origin);
         if self.with_circuits && circuit != 0 {

@@ -1,8 +1,8 @@
 //! The DHCPv4 server engine (RFC 2131 §4.3). It knows no transport: the roles `server` and `tsv` bring messages and
 //! the way they came, and take answers back.
 //!
-//! A message is read in this order: who asks ([`who`]), which subnets serve it ([`select`]), which slot it gets
-//! ([`choose`]), what that changes ([`ledger`]), what it is told ([`answer`]).
+//! A message is read in this order: who asks (`who`), which subnets serve it (`select`), which slot it gets
+//! (`choose`), what that changes (`ledger`), what it is told (`answer`).
 
 mod answer;
 mod choose;
@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod offers;
 mod operator;
+mod ordered;
 mod pool;
 mod request;
 mod reserved;
@@ -348,7 +349,7 @@ impl Engine {
 
     fn turned(&mut self, slot: Slot4, state: State, now: Instant, until: Instant) -> Option<Change> {
         let entry = self.ledger.table.get(slot)?;
-        let (old, circuit) = (entry.binding()?, entry.circuit);
+        let (old, circuit) = (entry.binding()?, entry.circuit(self.ledger.keyed));
         let softwire_at = entry.softwire().map_or(now, |(_, since)| since);
         let binding = Binding4 { state, changed_at: now, expires_at: Some(until), ..old.clone() };
         self.ledger.put(&binding, circuit, softwire_at);

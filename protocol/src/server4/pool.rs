@@ -1,5 +1,6 @@
 //! The pools of all subnets: which slots there are, which of them were never used, which can be used again.
 
+use super::ordered::Ordered;
 use super::settings::{Settings, Sharing};
 use super::table::Timed;
 use super::used::Used;
@@ -36,7 +37,7 @@ pub(super) struct Pool {
     /// Slots that something is known of: a binding of any state, an offer, a reservation.
     pub(super) used: Used,
     /// Slots that can be given to somebody else, in the order in which they came free.
-    pub(super) idle: BTreeSet<Timed>,
+    pub(super) idle: Ordered,
     /// Slots that were declined, in the order in which they come back.
     pub(super) resting: BTreeSet<Timed>,
     pub(super) leased: u64,
@@ -55,7 +56,7 @@ impl Pool {
             spans,
             size,
             used: Used::new(size),
-            idle: BTreeSet::new(),
+            idle: Ordered::default(),
             resting: BTreeSet::new(),
             leased: 0,
             offered: 0,

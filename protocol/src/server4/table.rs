@@ -1,25 +1,28 @@
 //! The bindings, packed: a provider has a million of them.
 
 use super::keyed::{Keyed, upper};
+use super::ordered::Ordered;
+use super::who::circuit_of;
 use crate::binding::{Binding4, ClientKey, Origin, Slot4, State};
 use crate::time::Instant;
 use crate::wire::reader::Reader;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv6Addr;
-use std::ops::Bound;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::{Bound, RangeBounds};
+use std::time::Duration;
 
 /// Place of a binding in the table.
 pub(super) type Id = u32;
 
 /// A binding's place in an order of time: sixteenths of a second since boot, and its id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Timed(u64);
+pub(super) struct Timed(pub(super) u64);
 
 impl Timed {
     /// Not before `at`. What is further away than eight years after boot, or never, stands last and never comes.
     pub(super) fn new(at: Option<Instant>, id: Id) -> Self {
         let tick = at.map_or(u32::MAX, |at| u32::try_from(at.as_micros().div_ceil(TICK)).unwrap_or(u32::MAX));
-        Self(u64::from(tick) << 32 | u64::from(id))
+        Self(packed(tick, id))
     }
 
     pub(super) fn id(self) -> Id {
@@ -34,6 +37,27 @@ impl Timed {
     }
 }
 
+/// Something and an id in one number, in the order of the former.
+fn packed(upper: u32, id: Id) -> u64 {
+    u64::from(upper) << 32 | u64::from(id)
+}
+
+/// Where a range of parts of addresses begins.
+fn first_of(from: Bound<Slot4>) -> Slot4 {
+    match from {
+        Bound::Included(slot) | Bound::Excluded(slot) => slot,
+        Bound::Unbounded => Slot4 { address: Ipv4Addr::UNSPECIFIED, ports: None },
+    }
+}
+
+fn is_past(to: Bound<Slot4>, slot: Slot4) -> bool {
+    match to {
+        Bound::Included(last) => slot > last,
+        Bound::Excluded(end) => slot >= end,
+        Bound::Unbounded => false,
+    }
+}
+
 /// A sixteenth of a second in microseconds.
 const TICK: u64 = 62_500;
 
@@ -43,24 +67,37 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// Counted as leased or resting, and waiting for its end. Cleared some time after that end.
     pub(super) live: bool,
-    /// Stands for the circuit it was given behind; 0 is unknown or none.
-    pub(super) circuit: u32,
+    /// Seconds from `changed_at` to its end, or [`NEVER`], or [`EXACTLY`].
+    span: u32,
     pub(super) changed_at: Instant,
-    expires_at: Instant,
     rest: Box<[u8]>,
 }
 
-/// Stands for no end: a lease that ends then does not end.
-const NEVER: Instant = Instant::from_micros(u64::MAX);
+/// It does not end.
+const NEVER: u32 = u32::MAX;
+/// Its end is in `rest`: no whole number of seconds after the change, or too many.
+const EXACTLY: u32 = u32::MAX - 1;
+
+/// The end as seconds after the change, if that says it all.
+fn span(binding: &Binding4) -> u32 {
+    let Some(end) = binding.expires_at else { return NEVER };
+    let secs = u32::try_from(end.since(binding.changed_at).as_secs()).unwrap_or(EXACTLY);
+    let is_whole = secs < EXACTLY && binding.changed_at + Duration::from_secs(u64::from(secs)) == end;
+    if is_whole { secs } else { EXACTLY }
+}
 
 impl Entry {
     pub(super) fn expires_at(&self) -> Option<Instant> {
-        (self.expires_at != NEVER).then_some(self.expires_at)
+        match self.span {
+            NEVER => None,
+            EXACTLY => Rest::read(&self.rest).and_then(|rest| rest.expires_at),
+            secs => Some(self.changed_at + Duration::from_secs(u64::from(secs))),
+        }
     }
 
     /// Its client, or its rest after a DECLINE, keeps others out.
     pub(super) fn holds(&self, now: Instant) -> bool {
-        self.state != State::Released && self.expires_at > now
+        self.state != State::Released && self.expires_at().is_none_or(|end| end > now)
     }
 
     /// Its client has it.
@@ -83,6 +120,14 @@ impl Entry {
 
     pub(super) fn origin(&self) -> Option<Origin> {
         Rest::read(&self.rest).map(|rest| rest.origin())
+    }
+
+    /// Stands for the circuit it was given behind; 0 is none, or unknown.
+    pub(super) fn circuit(&self, keyed: Keyed) -> u32 {
+        Rest::read(&self.rest).map_or(0, |rest| match rest.circuit {
+            0 => circuit_of(&rest.origin(), keyed),
+            circuit => circuit,
+        })
     }
 
     /// Option 109, and when it was last another.
@@ -111,7 +156,7 @@ impl Entry {
 ///
 /// ```text
 /// flags (1) | key length (2) | key | source (16) | [link length (2) | link] | [origin (8)]
-///           | [softwire (16) | since (8)] | host name
+///           | [softwire (16) | since (8)] | [end (8)] | [circuit (4)] | host name
 /// ```
 ///
 /// The half of the client's address that an origin has is left out where it is that of `source`.
@@ -122,6 +167,8 @@ struct Rest<'a> {
     link: Option<&'a [u8]>,
     half: u64,
     softwire: Option<(Ipv6Addr, Instant)>,
+    expires_at: Option<Instant>,
+    circuit: u32,
     host_name: &'a [u8],
 }
 
@@ -129,6 +176,8 @@ const HARDWARE: u8 = 1;
 const LINK: u8 = 2;
 const HALF: u8 = 4;
 const SOFTWIRE: u8 = 8;
+const END: u8 = 16;
+const CIRCUIT: u8 = 32;
 
 impl<'a> Rest<'a> {
     fn read(octets: &'a [u8]) -> Option<Self> {
@@ -142,13 +191,13 @@ impl<'a> Rest<'a> {
         } else {
             half(source, link.is_some())
         };
-        let softwire = if flags & SOFTWIRE != 0 {
-            Some((reader.ipv6()?, Instant::from_micros(u64::from_be_bytes(reader.array()?))))
-        } else {
-            None
-        };
+        let softwire =
+            if flags & SOFTWIRE != 0 { Some((reader.ipv6()?, instant(&mut reader)?)) } else { None };
+        let expires_at = if flags & END != 0 { Some(instant(&mut reader)?) } else { None };
+        let circuit = if flags & CIRCUIT != 0 { reader.u32()? } else { 0 };
         let hardware = flags & HARDWARE != 0;
-        Some(Self { hardware, key, source, link, half, softwire, host_name: reader.rest() })
+        let host_name = reader.rest();
+        Some(Self { hardware, key, source, link, half, softwire, expires_at, circuit, host_name })
     }
 
     fn is_of(&self, key: &ClientKey) -> bool {
@@ -182,6 +231,10 @@ impl<'a> Rest<'a> {
     }
 }
 
+fn instant(reader: &mut Reader<'_>) -> Option<Instant> {
+    reader.array().map(u64::from_be_bytes).map(Instant::from_micros)
+}
+
 fn sized<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let length = reader.u16()?;
     reader.take(usize::from(length))
@@ -197,8 +250,15 @@ fn half(source: Ipv6Addr, on_link: bool) -> u64 {
     }
 }
 
-/// `None` if something is longer than any message can bring.
-fn pack(binding: &Binding4, softwire_at: Instant) -> Option<Box<[u8]>> {
+/// `None` if something is longer than any message can bring. `octets` is for use in between, so that what is kept is
+/// asked for in its final size: with a million of them, pieces left over in between are a fifth of all memory.
+fn pack(
+    binding: &Binding4,
+    span: u32,
+    circuit: u32,
+    softwire_at: Instant,
+    octets: &mut Vec<u8>,
+) -> Option<Box<[u8]>> {
     let (origin_half, link) = match &binding.origin {
         Origin::Network(half) => (*half, None),
         Origin::Link(half, link) => (*half, Some(link)),
@@ -208,19 +268,15 @@ fn pack(binding: &Binding4, softwire_at: Instant) -> Option<Box<[u8]>> {
         ClientKey::Id(id) => (None, id),
         ClientKey::Hardware(kind, octets) => (Some(*kind), octets),
     };
+    let expires_at = binding.expires_at.filter(|_| span == EXACTLY);
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
     let flags = flag(kind.is_some(), HARDWARE)
         | flag(link.is_some(), LINK)
         | flag(explicit, HALF)
-        | flag(binding.softwire.is_some(), SOFTWIRE);
-    let mut octets = Vec::with_capacity(
-        key.len()
-            + link.map_or(0, Vec::len)
-            + binding.host_name.len()
-            + 24
-            + usize::from(flags & HALF) * 2
-            + usize::from(flags & SOFTWIRE) * 3,
-    );
+        | flag(binding.softwire.is_some(), SOFTWIRE)
+        | flag(expires_at.is_some(), END)
+        | flag(circuit != 0, CIRCUIT);
+    octets.clear();
     octets.push(flags);
     octets.extend(u16::try_from(key.len() + usize::from(kind.is_some())).ok()?.to_be_bytes());
     octets.extend(kind);
@@ -237,8 +293,14 @@ fn pack(binding: &Binding4, softwire_at: Instant) -> Option<Box<[u8]>> {
         octets.extend(softwire.octets());
         octets.extend(softwire_at.as_micros().to_be_bytes());
     }
+    if let Some(end) = expires_at {
+        octets.extend(end.as_micros().to_be_bytes());
+    }
+    if circuit != 0 {
+        octets.extend(circuit.to_be_bytes());
+    }
     octets.extend_from_slice(&binding.host_name);
-    Some(octets.into_boxed_slice())
+    Some(Box::from(octets.as_slice()))
 }
 
 /// All bindings, one for a slot, found by slot and by client, and those that wait for their end in its order.
@@ -246,10 +308,14 @@ pub(super) struct Table {
     keyed: Keyed,
     entries: Vec<Option<Entry>>,
     vacant: Vec<Id>,
-    by_slot: BTreeMap<Slot4, Id>,
+    /// Address and id of whole addresses.
+    whole: Ordered,
+    /// Parts of addresses.
+    shared: BTreeMap<Slot4, Id>,
     /// Upper half of the client's hash, and id: several ids for one hash are told apart by looking.
-    by_client: BTreeSet<u64>,
-    live: BTreeSet<Timed>,
+    by_client: Ordered,
+    live: Ordered,
+    scratch: Vec<u8>,
 }
 
 impl Table {
@@ -258,9 +324,11 @@ impl Table {
             keyed,
             entries: Vec::new(),
             vacant: Vec::new(),
-            by_slot: BTreeMap::new(),
-            by_client: BTreeSet::new(),
-            live: BTreeSet::new(),
+            whole: Ordered::default(),
+            shared: BTreeMap::new(),
+            by_client: Ordered::default(),
+            live: Ordered::default(),
+            scratch: Vec::new(),
         }
     }
 
@@ -269,7 +337,12 @@ impl Table {
     }
 
     pub(super) fn id(&self, slot: Slot4) -> Option<Id> {
-        self.by_slot.get(&slot).copied()
+        if slot.ports.is_some() {
+            return self.shared.get(&slot).copied();
+        }
+        let first = packed(slot.address.to_bits(), 0);
+        let next = Timed(self.whole.from(first).next()?);
+        (upper(next.0) == slot.address.to_bits()).then(|| next.id())
     }
 
     pub(super) fn get(&self, slot: Slot4) -> Option<&Entry> {
@@ -280,28 +353,49 @@ impl Table {
     pub(super) fn of_client(&self, key: &ClientKey) -> impl Iterator<Item = &Entry> {
         let first = self.client_index(key, 0);
         self.by_client
-            .range(first..=first | u64::from(u32::MAX))
-            .filter_map(|packed| self.entry(Timed(*packed).id()))
+            .from(first)
+            .take_while(move |packed| upper(*packed) == upper(first))
+            .filter_map(|packed| self.entry(Timed(packed).id()))
             .filter(move |entry| entry.is_of(key))
     }
 
     /// Bindings of slots in this range, in order.
     pub(super) fn range(&self, from: Bound<Slot4>, to: Bound<Slot4>) -> impl Iterator<Item = &Entry> {
-        self.by_slot.range((from, to)).filter_map(|(_, id)| self.entry(*id))
+        let first = match from {
+            Bound::Included(slot) | Bound::Excluded(slot) => packed(slot.address.to_bits(), 0),
+            Bound::Unbounded => 0,
+        };
+        let is_inside = move |slot: &Slot4| (from, to).contains(slot);
+        let whole = self.whole.from(first).filter_map(|packed| self.entry(Timed(packed).id()));
+        // Only a first one can be before the range: the whole of the address that the range begins at.
+        let mut whole =
+            whole.skip_while(move |entry| !is_inside(&entry.slot) && !is_past(to, entry.slot)).peekable();
+        let shared = self.shared.range(first_of(from)..).map(|(_, id)| *id);
+        let shared = shared
+            .filter_map(|id| self.entry(id))
+            .skip_while(move |entry| from == Bound::Excluded(entry.slot));
+        let mut shared = shared.peekable();
+        std::iter::from_fn(move || match (whole.peek(), shared.peek()) {
+            (Some(one), Some(other)) if other.slot < one.slot => shared.next(),
+            (Some(_), _) => whole.next(),
+            (None, _) => shared.next(),
+        })
+        .take_while(move |entry| !is_past(to, entry.slot))
     }
 
     /// Every slot with a binding.
     pub(super) fn slots(&self) -> Vec<Slot4> {
-        self.by_slot.keys().copied().collect()
+        self.range(Bound::Unbounded, Bound::Unbounded).map(|entry| entry.slot).collect()
     }
 
     fn client_index(&self, key: &ClientKey, id: Id) -> u64 {
-        u64::from(upper(self.keyed.client(key))) << 32 | u64::from(id)
+        packed(upper(self.keyed.client(key)), id)
     }
 
     /// Puts in the binding of a slot that has none. `None` if it cannot be kept.
     pub(super) fn insert(&mut self, binding: &Binding4, circuit: u32, softwire_at: Instant) -> Option<Id> {
-        let rest = pack(binding, softwire_at)?;
+        let span = span(binding);
+        let rest = pack(binding, span, circuit, softwire_at, &mut self.scratch)?;
         let id = match self.vacant.pop() {
             Some(id) => id,
             None => {
@@ -311,41 +405,49 @@ impl Table {
             }
         };
         let live = binding.state != State::Released;
-        let entry = Entry {
-            slot: binding.slot,
-            state: binding.state,
-            live,
-            circuit,
-            changed_at: binding.changed_at,
-            expires_at: binding.expires_at.unwrap_or(NEVER),
-            rest,
-        };
+        let (slot, state, changed_at) = (binding.slot, binding.state, binding.changed_at);
+        let entry = Entry { slot, state, live, span, changed_at, rest };
         if live {
-            self.live.insert(Timed::new(entry.expires_at(), id));
+            self.live.insert(Timed::new(binding.expires_at, id).0);
         }
         *self.entries.get_mut(usize::try_from(id).ok()?)? = Some(entry);
-        self.by_slot.insert(binding.slot, id);
+        match slot.ports {
+            None => {
+                self.whole.insert(packed(slot.address.to_bits(), id));
+            }
+            Some(_) => {
+                self.shared.insert(slot, id);
+            }
+        }
         self.by_client.insert(self.client_index(&binding.client, id));
         Some(id)
     }
 
     /// Takes out the binding of a slot.
     pub(super) fn remove(&mut self, slot: Slot4) -> Option<(Id, Entry)> {
-        let id = self.by_slot.remove(&slot)?;
+        let id = self.id(slot)?;
+        match slot.ports {
+            None => {
+                self.whole.remove(packed(slot.address.to_bits(), id));
+            }
+            Some(_) => {
+                self.shared.remove(&slot);
+            }
+        }
         let entry = self.entries.get_mut(usize::try_from(id).ok()?)?.take()?;
         self.vacant.push(id);
         if entry.live {
-            self.live.remove(&Timed::new(entry.expires_at(), id));
+            self.live.remove(Timed::new(entry.expires_at(), id).0);
         }
         if let Some(rest) = Rest::read(&entry.rest) {
-            self.by_client.remove(&self.client_index(&rest.client(), id));
+            self.by_client.remove(self.client_index(&rest.client(), id));
         }
         Some((id, entry))
     }
 
     /// The binding that ends next, and when; `None` when nothing ends.
     pub(super) fn next_end(&self) -> Option<Instant> {
-        self.live.first().and_then(|first| first.at())
+        self.live.first().map(Timed).and_then(Timed::at)
     }
 
     /// Has the binding of a slot count as ended.
@@ -354,16 +456,16 @@ impl Table {
         let id = self.id(slot)?;
         let entry = self.entries.get_mut(usize::try_from(id).ok()?)?.as_mut()?;
         entry.live = false;
-        self.live.remove(&Timed::new(entry.expires_at(), id)).then_some(())
+        self.live.remove(Timed::new(entry.expires_at(), id).0).then_some(())
     }
 
     /// A binding that has ended by now and was not told of before.
     pub(super) fn pop_ended(&mut self, now: Instant) -> Option<Id> {
-        let first = *self.live.first()?;
+        let first = Timed(self.live.first()?);
         if first.at().is_none_or(|at| at > now) {
             return None;
         }
-        self.live.remove(&first);
+        self.live.remove(first.0);
         let entry = self.entries.get_mut(usize::try_from(first.id()).ok()?)?.as_mut()?;
         entry.live = false;
         Some(first.id())
