@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Who a DHCPv4 client is: option 61, else hardware type and address (RFC 2131 §4.2, RFC 4361 §6.3).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ClientKey {
     /// Option 61, 2 to 255 octets.
     Id(Vec<u8>),
@@ -24,7 +24,7 @@ pub enum ClientKey {
 }
 
 /// What one lease occupies: an IPv4 address, or some of its ports (RFC 7618).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Slot4 {
     /// The address.
     pub address: Ipv4Addr,
@@ -33,7 +33,7 @@ pub struct Slot4 {
 }
 
 /// A set of ports (RFC 7597 §5.1, the value of option 159).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PortSet {
     /// 0 to 15: bits before the PSID.
     pub offset: u8,
@@ -66,7 +66,7 @@ pub enum State {
 }
 
 /// Where a client was when it got its lease: RELEASE, DECLINE and renewal must come from there.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Origin {
     /// Its /64, as the upper half of the address.
     Network(u64),
@@ -76,7 +76,7 @@ pub enum Origin {
 }
 
 /// A DHCPv4 client's hold on a slot.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding4 {
     /// What it holds.
     pub slot: Slot4,
@@ -99,7 +99,7 @@ pub struct Binding4 {
 }
 
 /// What an identity association holds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Slot6 {
     /// IA_NA: an address.
     Address(Ipv6Addr),
@@ -108,7 +108,7 @@ pub enum Slot6 {
 }
 
 /// A DHCPv6 client's hold on an address or a prefix.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding6 {
     /// What it holds.
     pub slot: Slot6,
@@ -127,7 +127,7 @@ pub struct Binding6 {
 }
 
 /// Whom an address is kept for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Holder {
     /// Option 61, whole.
     ClientId(Vec<u8>),
@@ -140,8 +140,7 @@ pub enum Holder {
 }
 
 /// One line of a journal.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Record {
     /// This is all that is known of the slot.
     Lease4(Binding4),
