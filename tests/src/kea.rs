@@ -56,6 +56,8 @@ pub struct KeaSettings {
     pub mtu: u16,
     /// IPv6 sources it serves DHCPv4 to.
     pub sources: &'static str,
+    /// Further subnets of the DHCPv6 server, in Kea's wording.
+    pub more6: Vec<Value>,
     /// Further DHCPv4 options in Kea's wording.
     pub more4: Vec<Value>,
     /// Logs no single lease: for measurements.
@@ -85,6 +87,7 @@ impl Default for KeaSettings {
             ],
             mtu: 1420,
             sources: "::/0",
+            more6: Vec::new(),
             more4: Vec::new(),
             quiet: false,
         }
@@ -115,6 +118,12 @@ impl KeaSettings {
         let prefixes = json!({
             "prefix": format!("2001:db8:{:x}::", 0xd000 + base), "prefix-len": 40, "delegated-len": 56
         });
+        let mut subnets = vec![json!({
+            "id": 1, "subnet": "2001:db8:6::/64", "interface": interface, "rapid-commit": self.rapid_commit,
+            "pools": if self.addresses { vec![pool] } else { vec![] },
+            "pd-pools": if self.prefixes { vec![prefixes] } else { vec![] },
+        })];
+        subnets.extend(self.more6.clone());
         json!({ "Dhcp6": {
             "interfaces-config": { "interfaces": listen, "service-sockets-max-retries": 50,
                 "service-sockets-retry-wait-time": 100 },
@@ -125,12 +134,7 @@ impl KeaSettings {
             "valid-lifetime": self.lifetime6, "preferred-lifetime": self.lifetime6 * 3 / 4,
             "renew-timer": self.lifetime6 / 2, "rebind-timer": self.lifetime6 * 5 / 8,
             "option-data": options,
-            "subnet6": [{
-                "id": 1, "subnet": "2001:db8:6::/64", "interface": interface,
-                "rapid-commit": self.rapid_commit,
-                "pools": if self.addresses { vec![pool] } else { vec![] },
-                "pd-pools": if self.prefixes { vec![prefixes] } else { vec![] },
-            }],
+            "subnet6": subnets,
             "loggers": self.loggers("kea-dhcp6", "dhcp6"),
         } })
     }

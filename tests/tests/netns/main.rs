@@ -10,6 +10,7 @@ mod links;
 mod namespaces;
 mod obtaining;
 mod permit;
+mod relay;
 mod restart;
 
 /// Settings that take the random pauses out, so that a test takes no longer than what it shows.
