@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod decoders;
+mod replay;
 
 use dhcp4o6_protocol::ids::hex_decode;
 use dhcp4o6_protocol::provider::{Datagram as Received, Effect, Port};
