@@ -55,7 +55,10 @@ pub struct Supervisor {
     /// By inode of the namespace.
     running: BTreeMap<u64, Running>,
     tasks: JoinSet<()>,
+    /// After panics.
     resting: BTreeMap<u64, Rest>,
+    /// When everything was last made as it should be.
+    settled_at: Instant,
     panics: Panics,
     /// The leases could not be had: why, and when to try again.
     unserved: Option<Closed>,
@@ -117,6 +120,7 @@ impl Supervisor {
             running: BTreeMap::new(),
             tasks: JoinSet::new(),
             resting: BTreeMap::new(),
+            settled_at: Instant::BOOT,
             panics: Panics::default(),
             unserved: None,
             absent: BTreeMap::new(),
@@ -193,9 +197,11 @@ impl Supervisor {
         }
     }
 
+    /// What was over when all was settled last has had its try.
     fn next_time(&self) -> Option<Instant> {
         let closed = self.closed.values().chain(&self.unserved).filter_map(|closed| closed.rest);
-        closed.chain(self.resting.values().copied()).map(|rest| rest.until).min()
+        let rests = closed.chain(self.resting.values().copied());
+        rests.map(|rest| rest.until).filter(|until| *until > self.settled_at).min()
     }
 
     /// Makes the open namespaces and the tasks in them those that should be.

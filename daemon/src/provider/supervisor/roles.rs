@@ -80,9 +80,7 @@ struct Wanted {
 impl Supervisor {
     /// Makes the tasks those that should exist, and tells them what is so.
     pub(super) fn settle(&mut self) {
-        let now = now();
-        self.resting.retain(|_, rest| rest.until > now);
-        self.unserved.take_if(|closed| closed.rest.is_none_or(|rest| rest.until <= now));
+        self.settled_at = now();
         self.name_relays();
         let wanted = self.wanted();
         let kept = self.unseen();
@@ -97,11 +95,24 @@ impl Supervisor {
         }
         for (inode, wanted) in wanted {
             let taken = wanted.orders.server.is_some() && self.running.values().any(|r| r.founded.is_some());
-            if !self.running.contains_key(&inode) && !self.resting.contains_key(&inode) && !taken {
+            if !self.running.contains_key(&inode) && !self.rests(inode) && !taken {
                 self.start(inode, wanted);
             }
         }
+        let (running, now) = (&self.running, self.settled_at);
+        self.resting.retain(|inode, rest| rest.until > now || running.contains_key(inode));
         self.show_absent();
+    }
+
+    /// A task panicked there, and it is not time to try again.
+    fn rests(&self, inode: u64) -> bool {
+        self.resting.get(&inode).is_some_and(|rest| rest.until > self.settled_at)
+    }
+
+    /// Why the leases cannot be had, until it is time to try again.
+    fn unserved(&self) -> Option<&Closed> {
+        let rests = |closed: &&Closed| closed.rest.is_some_and(|rest| rest.until > self.settled_at);
+        self.unserved.as_ref().filter(rests)
     }
 
     /// Tells relay agents that name themselves the DUID; the first interface that has clients may give its address to
@@ -135,7 +146,7 @@ impl Supervisor {
         for (name, monitor) in &self.namespaces {
             let here = |namespace: &Option<String>| namespace == name;
             let server = self.server.as_ref().filter(|server| here(&server.namespace));
-            let server = server.filter(|_| self.unserved.is_none());
+            let server = server.filter(|_| self.unserved().is_none());
             let relays = self.relays.iter().filter(|relay| here(&relay.namespace));
             let relays: Vec<_> = relays.cloned().collect();
             if server.is_none() && relays.is_empty() {
@@ -190,6 +201,7 @@ impl Supervisor {
         if let Some(config) = orders.server.clone() {
             match self.found(&config, &hardware) {
                 Ok((by, role, journal)) => {
+                    self.unserved = None;
                     founded = Some(by);
                     server = Some((role, journal));
                 }
@@ -330,11 +342,11 @@ impl Supervisor {
                 (config.namespace.clone(), interfaces_of(&config.settings), "", "")
             }),
         };
-        let unserved = self.unserved.as_ref().filter(|_| *key == Key::Server);
+        let unserved = self.unserved().filter(|_| *key == Key::Server);
         let inode = self.namespaces.get(&namespace).map(|monitor| monitor.netns().inode());
         let (state, reason) = match (self.closed.get(&namespace).or(unserved), inode) {
             (Some(closed), _) => ("failed", closed.reason),
-            (None, Some(inode)) if self.resting.contains_key(&inode) => ("failed", "panicked"),
+            (None, Some(inode)) if self.rests(inode) => ("failed", "panicked"),
             (None, _) => ("starting", ""),
         };
         let missing = if inode.is_none() { wanted } else { Vec::new() };
