@@ -33,17 +33,20 @@ impl<'a> Choice<'a> {
         self.index.holding(address).is_some_and(|subnet| self.subnets.contains(&subnet))
     }
 
-    /// The client's binding of this slot: leased to it at this place, or over, or resting after its own DECLINE.
+    /// The client's binding of this slot: leased to it, or over, or resting after its own DECLINE.
     pub(super) fn own(&self, slot: Slot4) -> Option<&'a Entry> {
         self.ledger.table.get(slot).filter(|entry| entry.is_of(&self.who.key))
     }
 
-    /// True if the client has this binding, here and now.
+    /// True if the client has this binding now, and its subnet serves it here or it was given at this place.
+    ///
+    /// A client is its key and nothing else: one that moves keeps its address as long as its subnet serves it there,
+    /// and one that two relay agents hear has one lease.
     pub(super) fn has(&self, entry: &Entry) -> bool {
-        entry.is_leased(self.now) && entry.is_at(&self.who.origin)
+        entry.is_leased(self.now) && (entry.is_at(&self.who.origin) || self.is_here(entry.slot.address))
     }
 
-    /// The leases that the client has at this place.
+    /// The leases that the client has here.
     pub(super) fn leases(&self) -> impl Iterator<Item = &'a Entry> {
         self.ledger.table.of_client(&self.who.key).filter(|entry| self.has(entry))
     }
@@ -51,7 +54,7 @@ impl<'a> Choice<'a> {
     /// The offer that is held for the client.
     pub(super) fn offered(&self) -> Option<Slot4> {
         let who = self.who;
-        self.ledger.offers.of_client(who.hash(self.ledger.keyed), &who.key, &who.origin)
+        self.ledger.offers.of_client(who.hash(self.ledger.keyed), &who.key)
     }
 
     /// True if the client may go on with a lease: its subnet serves it, the address is not kept for somebody else,
@@ -76,18 +79,15 @@ impl<'a> Choice<'a> {
     /// True if nobody else has the slot or is offered it.
     pub(super) fn is_free(&self, slot: Slot4) -> bool {
         let entry = self.ledger.table.get(slot);
-        // What is kept for a client by name goes with it from place to place. Anything else stays with who has it:
-        // a name alone, which others can copy, takes no lease away.
-        let follows =
-            || entry.is_some_and(|entry| entry.is_of(&self.who.key)) && self.is_reserved(slot.address);
+        // What is kept for a client by name goes with it from subnet to subnet.
         let leased = entry.filter(|entry| entry.holds(self.now));
         let available = leased.is_none_or(|entry| {
             entry.is_of(&self.who.key)
                 && entry.state == State::Bound
-                && (entry.is_at(&self.who.origin) || follows())
+                && (self.has(entry) || self.is_reserved(slot.address))
         });
         available
-            && self.ledger.offers.get(slot).is_none_or(|offer| offer.is_of(&self.who.key, &self.who.origin))
+            && self.ledger.offers.get(slot).is_none_or(|offer| offer.client == self.who.key)
             && !self.ledger.overlaps(slot, self.now)
     }
 

@@ -199,7 +199,7 @@ impl Ledger {
     /// Holds a slot no longer.
     pub(super) fn withdraw(&mut self, slot: Slot4) {
         let keyed = self.keyed;
-        let hash = |offer: &Offer| keyed.client(&offer.client) ^ keyed.origin(&offer.origin).rotate_left(1);
+        let hash = |offer: &Offer| keyed.client(&offer.client);
         let Some(offer) = self.offers.remove(slot, hash) else { return };
         self.counts.places.remove(keyed.origin(&offer.origin), offer.circuit);
         if let Some(pool) = offer.pool.and_then(|index| self.pools.get_mut(index)) {
@@ -348,7 +348,7 @@ impl Ledger {
         }
         for (slot, offer) in self.offers.all() {
             fresh.offers.insert(
-                self.keyed.client(&offer.client) ^ self.keyed.origin(&offer.origin).rotate_left(1),
+                self.keyed.client(&offer.client),
                 slot,
                 Offer { client: offer.client.clone(), origin: offer.origin.clone(), ..*offer },
             );

@@ -20,17 +20,11 @@ pub(super) struct Offer {
     pub(super) until: Instant,
 }
 
-impl Offer {
-    pub(super) fn is_of(&self, client: &ClientKey, origin: &Origin) -> bool {
-        self.client == *client && self.origin == *origin
-    }
-}
-
 /// All offers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Offers {
     by_slot: BTreeMap<Slot4, Offer>,
-    /// By a hash of client and origin; looked at again in the offer.
+    /// By a hash of the client; looked at again in the offer.
     by_client: BTreeMap<u64, Slot4>,
     ends: BTreeSet<(Instant, Slot4)>,
     /// Of each pool, oldest first.
@@ -42,10 +36,10 @@ impl Offers {
         self.by_slot.get(&slot)
     }
 
-    /// The slot that is held for a client at this place.
-    pub(super) fn of_client(&self, hash: u64, client: &ClientKey, origin: &Origin) -> Option<Slot4> {
+    /// The slot that is held for a client.
+    pub(super) fn of_client(&self, hash: u64, client: &ClientKey) -> Option<Slot4> {
         let slot = *self.by_client.get(&hash)?;
-        self.get(slot).filter(|offer| offer.is_of(client, origin)).map(|_| slot)
+        self.get(slot).filter(|offer| offer.client == *client).map(|_| slot)
     }
 
     /// Offers of slots in this range.
@@ -63,7 +57,7 @@ impl Offers {
         self.by_slot.insert(slot, offer);
     }
 
-    /// Holds a slot no longer. `hash` gives the hash of client and origin.
+    /// Holds a slot no longer. `hash` gives the hash of its client.
     pub(super) fn remove(&mut self, slot: Slot4, hash: impl Fn(&Offer) -> u64) -> Option<Offer> {
         let offer = self.by_slot.remove(&slot)?;
         self.ends.remove(&(offer.until, slot));

@@ -106,7 +106,7 @@ impl Engine {
             host_name,
             softwire: softwire.map(|(address, _)| address),
         };
-        // A client has one lease at a place.
+        // A client has one lease.
         for other in others {
             self.turn(other, State::Released, now, now, cx);
         }
@@ -158,7 +158,8 @@ impl<'a> Choice<'a> {
     /// The client wants more time: from us (RENEWING), or from whoever has it (REBINDING).
     fn extending(&self, address: Ipv4Addr, renewing: bool) -> Result<Verdict, Refused> {
         if let Some(entry) = self.remembered(address) {
-            if !entry.is_at(&self.who.origin) && !self.is_reserved(address) {
+            // Who asks any server may have moved, as one that begins again may. Who asks us is where it was.
+            if renewing && !entry.is_at(&self.who.origin) && !self.is_reserved(address) {
                 return Err(Refused::NotOwner);
             }
             if self.has(entry) {

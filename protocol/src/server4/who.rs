@@ -75,9 +75,9 @@ impl<'a> Who<'a> {
         }
     }
 
-    /// Stands for this client at this place.
+    /// Stands for this client.
     pub(super) fn hash(&self, keyed: Keyed) -> u64 {
-        keyed.client(&self.key) ^ self.place.rotate_left(1)
+        keyed.client(&self.key)
     }
 
     /// Every name under which an address can be kept for it, the most telling first.

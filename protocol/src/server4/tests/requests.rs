@@ -86,19 +86,47 @@ fn a_reboot_elsewhere_or_with_a_wrong_address_is_refused_and_strangers_hear_noth
 }
 
 #[test]
-fn a_client_that_moved_is_told_to_begin_anew_and_takes_nothing_along() {
+fn a_client_that_moved_keeps_its_address_where_its_subnet_serves_it_s46_20() {
     let mut bench = Bench::plain();
     let client = Client::new(1);
     let address = bench.lease(at(0.0), &client);
-    let moved = client.clone().at("2001:db8:77::1");
-    assert!(bench.ask(at(1.0), &moved, &moved.init_reboot(address)).is(MessageType::NAK));
-    assert!(bench.ask(at(1.0), &moved, &moved.selecting(address)).is(MessageType::NAK));
-    assert_eq!(bench.renew(at(1.0), &moved, address), Err(Refused::NotOwner));
-    assert_eq!(bench.rebind(at(1.0), &moved, address), Err(Refused::NotOwner));
-    let new = bench.lease(at(2.0), &moved);
-    assert_ne!(new, address);
-    assert!(bench.renew(at(3.0), &client, address).unwrap().is(MessageType::ACK));
-    assert_eq!(bench.lease(at(9000.0), &moved), new);
+    // Each way to begin anew from another network takes the lease along, and there is never a second one.
+    for (number, network) in ["2001:db8:77::1", "2001:db8:78::1", "2001:db8:79::1"].iter().enumerate() {
+        let moved = client.clone().at(network);
+        assert_eq!(bench.renew(at(1.0), &moved, address), Err(Refused::NotOwner));
+        let got = match number {
+            0 => bench.ask(at(2.0), &moved, &moved.init_reboot(address)),
+            1 => bench.rebind(at(2.0), &moved, address).unwrap(),
+            _ => {
+                assert_eq!(bench.offer(at(2.0), &moved), address);
+                bench.ask(at(2.0), &moved, &moved.selecting(address))
+            }
+        };
+        assert!(got.is(MessageType::ACK), "{network}");
+        assert!(bench.renew(at(3.0), &moved, address).unwrap().is(MessageType::ACK));
+        assert_eq!(bench.renew(at(3.0), &client, address), Err(Refused::NotOwner));
+        assert_eq!(bench.bindings().len(), 1);
+    }
+}
+
+#[test]
+fn a_client_that_two_relay_agents_hear_has_one_lease_s46_14() {
+    let mut bench = Bench::plain();
+    let client = Client::new(1).at("fe80::1");
+    let [one, other] = [b"one", b"two"].map(|name| client.clone().behind("2001:db8:1::1", Some(name)));
+    let address = bench.offer(at(0.0), &one);
+    assert_eq!(bench.offer(at(0.1), &other), address);
+    for (now, heard) in [(1.0, &one), (1.1, &other)] {
+        assert!(bench.ask(at(now), heard, &heard.selecting(address)).is(MessageType::ACK));
+    }
+    assert_eq!(bench.bindings().len(), 1);
+    // One of the two brings the renewal from where the lease is; the other is not heard, and refuses nothing.
+    let renewed = [&one, &other].map(|heard| bench.renew(at(2.0), heard, address));
+    assert_eq!(
+        renewed.iter().filter(|got| got.as_ref().is_ok_and(|got| got.is(MessageType::ACK))).count(),
+        1
+    );
+    assert!(renewed.contains(&Err(Refused::NotOwner)));
 }
 
 #[test]
