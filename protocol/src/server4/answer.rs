@@ -192,7 +192,7 @@ struct Body {
 
 impl Body {
     fn begin(request: &Message<'_>, ciaddr: Ipv4Addr, yiaddr: Ipv4Addr) -> Self {
-        let mut w = Writer::new();
+        let mut w = Writer::with_capacity(MIN_MESSAGE4 + 255);
         w.u8(BOOTREPLY).u8(request.htype).u8(request.hlen).u8(0);
         w.u32(request.xid.0).u16(0).u16(request.flags);
         w.ipv4(ciaddr).ipv4(yiaddr).ipv4(Ipv4Addr::UNSPECIFIED).ipv4(request.giaddr);

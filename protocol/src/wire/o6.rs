@@ -75,7 +75,8 @@ pub fn emit_query(
     requested: &[OptionCode],
     dhcpv4: &[u8],
 ) -> Result<Vec<u8>, TooLong> {
-    let mut w = Writer::new();
+    let asked = requested.len().saturating_mul(2).saturating_add(12);
+    let mut w = Writer::with_capacity(dhcpv4.len().saturating_add(asked));
     w.u8(points.query.0).bytes(&header.octets());
     if !requested.is_empty() {
         w.option6(OptionCode::ORO, |w| {
@@ -95,7 +96,7 @@ pub fn emit_query(
 /// # Errors
 /// When the whole would be longer than a datagram.
 pub fn emit_response(points: CodePoints, header: [u8; 3], dhcpv4: &[u8]) -> Result<Vec<u8>, TooLong> {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(dhcpv4.len().saturating_add(8));
     w.u8(points.response.0).bytes(&header);
     w.option6(points.message, |w| {
         w.bytes(dhcpv4);

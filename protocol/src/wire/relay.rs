@@ -166,7 +166,9 @@ impl Envelope<'_> {
     /// # Errors
     /// When there are more than 65,527.
     pub fn emit(&self) -> Result<Vec<u8>, TooLong> {
-        let mut w = Writer::new();
+        let options = self.options.iter().map(|(_, value)| value.len().saturating_add(4));
+        let around = options.fold(38_usize, usize::saturating_add);
+        let mut w = Writer::with_capacity(self.message.len().saturating_add(around));
         w.u8(self.kind.0).u8(self.hop_count).ipv6(self.link_address).ipv6(self.peer_address);
         for (code, value) in &self.options {
             w.option6(*code, |w| {

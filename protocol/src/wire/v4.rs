@@ -316,7 +316,7 @@ impl Outgoing {
         let hardware = chaddr.get_mut(..self.hardware.len()).ok_or(TooLong)?;
         hardware.copy_from_slice(&self.hardware);
         let hlen = u8::try_from(hardware.len()).map_err(|_| TooLong)?;
-        let mut w = Writer::new();
+        let mut w = Writer::with_capacity(MIN_MESSAGE4 + 255);
         w.u8(self.op).u8(self.htype).u8(hlen).u8(0);
         w.u32(self.xid.0).u16(self.secs).u16(self.flags);
         w.ipv4(self.ciaddr).ipv4(self.yiaddr).ipv4(Ipv4Addr::UNSPECIFIED).ipv4(self.giaddr);
