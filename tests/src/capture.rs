@@ -118,7 +118,8 @@ impl Dhcp {
 
     /// The DHCPv4 message inside a DHCPv4-query or -response.
     pub fn inner(&self) -> Option<v4::Message<'_>> {
-        v4::Message::parse(self.message().options.first(OptionCode::DHCPV4_MSG)?).ok()
+        let outer = v6::Message::parse(&self.payload).ok()?;
+        v4::Message::parse(outer.options.first(OptionCode::DHCPV4_MSG)?).ok()
     }
 
     /// The type of the DHCPv4 message inside.

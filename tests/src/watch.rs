@@ -1,5 +1,6 @@
 //! What the kernel does in a namespace, as it does it.
 
+use crate::SOON;
 use crate::follow::Follow;
 use crate::lab::Namespace;
 use nix::sys::socket::{
@@ -66,6 +67,24 @@ impl Watch {
             socket
         });
         Self { changes: Follow::start(socket, take) }
+    }
+
+    /// The link-local address of an interface, as soon as there is one that can be used.
+    ///
+    /// # Panics
+    /// When there is none within 20 s.
+    pub fn link_local(namespace: &Namespace, interface: &str) -> Ipv6Addr {
+        let usable = || {
+            let entries = namespace.addresses(interface, "inet6");
+            let mut usable = entries.iter().filter(|a| a["scope"] == "link" && a["tentative"].is_null());
+            usable.find_map(|entry| entry["local"].as_str()?.parse().ok())
+        };
+        let mut found = None;
+        Self::open(namespace).until("a link-local address", SOON, || {
+            found = usable();
+            found.is_some()
+        });
+        found.expect("just seen")
     }
 
     /// Waits until `holds`, looking again after every change of the kernel's state.
