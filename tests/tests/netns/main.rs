@@ -4,8 +4,10 @@
 mod bad_input;
 mod bus;
 mod control;
+mod crosswise;
 mod extending;
 mod external;
+mod flood;
 mod links;
 mod namespaces;
 mod obtaining;
