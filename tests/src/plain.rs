@@ -109,7 +109,7 @@ impl PlainSettings {
     fn dnsmasq(&self, dir: &Path) -> String {
         let (lifetime, renew, rebind) = self.lifetime;
         let mut text = format!(
-            "port=0\nno-resolv\nno-hosts\nuser=root\ninterface=d0\nexcept-interface=lo\nbind-interfaces\npid-file\n\
+            "port=0\nno-resolv\nno-hosts\ninterface=d0\nexcept-interface=lo\nbind-interfaces\npid-file\n\
              dhcp-leasefile={}\nlog-facility=-\nlog-dhcp\nno-ping\ndhcp-option=58,{renew}\ndhcp-option=59,{rebind}\n{}",
             dir.join("leases").display(),
             if self.authoritative { "dhcp-authoritative\n" } else { "" },
@@ -198,7 +198,8 @@ impl Plain {
         let config = self.dir.join("dnsmasq.conf");
         fs::write(&config, self.settings.dnsmasq(&self.dir)).expect("the configuration can be written");
         let mut command = self.namespace.command(unconfined(&self.dir, "dnsmasq", "dnsmasq-base"));
-        command.arg("--keep-in-foreground").arg(format!("--conf-file={}", config.display()));
+        // Without leaving root, which the only user of a user namespace cannot do.
+        command.arg("--no-daemon").arg(format!("--conf-file={}", config.display()));
         Process::spawn(command, &self.dir.join("dnsmasq.log"))
     }
 }
