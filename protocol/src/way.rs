@@ -1,6 +1,7 @@
 //! The way a message came to a server: what chooses a subnet and tells where a client is.
 
 use crate::binding::Origin;
+use crate::prefix::Prefix6;
 use crate::settings::is_routable;
 use crate::wire::relay::Relay;
 use std::net::Ipv6Addr;
@@ -23,6 +24,20 @@ pub struct Hop<'a> {
     pub link_address: Ipv6Addr,
     /// Its name for the interface.
     pub interface_id: Option<&'a [u8]>,
+}
+
+impl Hop<'_> {
+    /// The link behind it: 16 octets of address, then its name for the interface. Of an address that names a link the
+    /// /64 counts, so that the relay agents of one link say the same.
+    pub fn link(&self) -> Vec<u8> {
+        let address = match is_routable(self.link_address) {
+            true => Prefix6::of(self.link_address, 64).address(),
+            false => self.link_address,
+        };
+        let mut link = address.octets().to_vec();
+        link.extend(self.interface_id.unwrap_or_default());
+        link
+    }
 }
 
 impl<'a> Way<'a> {
@@ -55,15 +70,7 @@ impl<'a> Way<'a> {
         if !self.client.is_unicast_link_local() {
             return Origin::Network(upper);
         }
-        let mut link = Vec::new();
-        match self.hops.first() {
-            None => link.extend(self.interface.as_bytes()),
-            Some(hop) => {
-                // A relay agent that names no interface names the link by its address.
-                link.extend(hop.link_address.octets());
-                link.extend(hop.interface_id.unwrap_or_default());
-            }
-        }
+        let link = self.hops.first().map_or_else(|| self.interface.as_bytes().to_vec(), Hop::link);
         Origin::Link(lower, link)
     }
 }
@@ -100,6 +107,16 @@ mod tests {
         let origins: std::collections::BTreeSet<_> =
             [&here, &there, &one, &other].map(Way::origin).into_iter().collect();
         assert_eq!(origins.len(), 4);
+    }
+
+    #[test]
+    fn two_relay_agents_of_one_link_are_one_origin_s46_14() {
+        let client = "fe80::2".parse().unwrap();
+        let behind = |hop| Way { interface: "lan0", client, hops: vec![hop] }.origin();
+        let one = behind(hop("2001:db8:1::1", None));
+        assert_eq!(one, behind(hop("2001:db8:1::2", None)));
+        assert_ne!(one, behind(hop("2001:db8:2::1", None)));
+        assert_ne!(behind(hop("fe80::1", None)), behind(hop("fe80::2", None)));
     }
 
     #[test]

@@ -247,11 +247,10 @@ impl Ledger {
         }
     }
 
-    /// True if the lease of another slot has this end of a softwire.
-    pub(super) fn has_softwire(&self, address: Ipv6Addr, slot: Slot4, now: Instant) -> bool {
+    /// The leases that have this end of a softwire.
+    pub(super) fn with_softwire(&self, address: Ipv6Addr, now: Instant) -> impl Iterator<Item = &Entry> {
         let ids = self.counts.softwires.range((address, Id::MIN)..=(address, Id::MAX));
-        ids.filter_map(|(_, id)| self.table.entry(*id))
-            .any(|entry| entry.slot != slot && entry.is_leased(now))
+        ids.filter_map(|(_, id)| self.table.entry(*id)).filter(move |entry| entry.is_leased(now))
     }
 
     /// True if somebody else has, or is offered, ports of this address by another division of them, or all of it.

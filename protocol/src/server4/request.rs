@@ -227,7 +227,9 @@ impl<'a> Choice<'a> {
     /// Option 109 for a lease, and when it was last another (RFC 8539 §8). `None` if the client has no lease and
     /// asks for another client's.
     fn softwire(&self, slot: Slot4, wanted: Option<Ipv6Addr>) -> Option<Option<(Ipv6Addr, Instant)>> {
-        let others = |address| self.ledger.has_softwire(address, slot, self.now);
+        // A client takes its end along from one lease to the next: what it has here ends with this one's beginning.
+        let is_own = |entry: &Entry| entry.slot == slot || (entry.is_of(&self.who.key) && self.has(entry));
+        let others = |address| self.ledger.with_softwire(address, self.now).any(|entry| !is_own(entry));
         let own = self.own(slot);
         let stored = own.and_then(Entry::softwire).filter(|(address, _)| !others(*address));
         let Some(wanted) = wanted else { return Some(stored) };

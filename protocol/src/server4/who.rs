@@ -57,10 +57,8 @@ impl<'a> Who<'a> {
         let origin = way.origin();
         let hop = way.hops.first();
         let circuit = hop.and_then(|hop| {
-            let id = hop.interface_id.filter(|id| !id.is_empty())?;
-            let mut link = hop.link_address.octets().to_vec();
-            link.extend_from_slice(id);
-            Some(keyed.circuit(&link))
+            let is_named = hop.interface_id.is_some_and(|id| !id.is_empty());
+            is_named.then(|| keyed.circuit(&hop.link()))
         });
         Self {
             place: keyed.origin(&origin),
