@@ -105,8 +105,9 @@ impl Answer<'_> {
         if let Some(kind) = self.kind {
             body.kind(kind, self.values.settings.server_id);
         }
-        if let Some(Granted { lifetime: Some(lifetime), .. }) = self.granted {
-            body.times(lifetime, self.values.subnet.map(|subnet| subnet.times).unwrap_or_default());
+        let lifetime = self.granted.and_then(|granted| granted.lifetime);
+        if let Some(lifetime) = lifetime {
+            body.must(code::LEASE_TIME, &lifetime.0.to_be_bytes());
         }
         if self.rapid {
             body.must(code::RAPID_COMMIT, &[]);
@@ -124,7 +125,9 @@ impl Answer<'_> {
         }
         let last = Last::of(request, self.kind.is_some(), body.room());
         body.keep(last.room());
-        let dropped = body.wanted(&self.values, request);
+        let times = self.values.subnet.map(|subnet| subnet.times).unwrap_or_default();
+        let mut dropped = lifetime.is_some_and(|lifetime| !body.times(lifetime, times));
+        dropped |= body.wanted(&self.values, request);
         if dropped || last.dropped {
             tally.count(Done::OptionsDropped);
         }
@@ -232,12 +235,15 @@ impl Body {
         self.must(code::SERVER_ID, &server_id.octets());
     }
 
-    fn times(&mut self, lifetime: Lifetime, times: LeaseTimes) {
-        self.must(code::LEASE_TIME, &lifetime.0.to_be_bytes());
-        if let Some((t1, t2)) = renewal_times(lifetime, times) {
+    /// Both, or neither and false if there is no room for them: clients then take their own (RFC 2131 §4.4.5).
+    fn times(&mut self, lifetime: Lifetime, times: LeaseTimes) -> bool {
+        let Some((t1, t2)) = renewal_times(lifetime, times) else { return true };
+        let fits = self.room >= 2 * length(&t1.to_be_bytes());
+        if fits {
             self.must(code::RENEWAL_TIME, &t1.to_be_bytes());
             self.must(code::REBINDING_TIME, &t2.to_be_bytes());
         }
+        fits
     }
 
     /// Writes the options that the client asks for in its order, or all if it does not say. The mask comes first,
