@@ -250,3 +250,8 @@ pub fn is_routable(address: Ipv6Addr) -> bool {
         || address.is_unicast_link_local()
         || address.to_ipv4_mapped().is_some())
 }
+
+/// True if a client or relay agent can have this address.
+pub fn is_peer(address: Ipv6Addr) -> bool {
+    is_routable(address) || address.is_unicast_link_local()
+}

@@ -13,7 +13,7 @@ use crate::params::{ALL_RELAYS_AND_SERVERS, CLIENT6_PORT, HOP_COUNT_LIMIT, MAX_P
 use crate::permit::WireProfile;
 use crate::provider::{Datagram, Effect, Input, Interface, Port};
 use crate::refused::Refused;
-use crate::settings::{Draft01, Profile, is_routable};
+use crate::settings::{Draft01, Profile, is_peer, is_routable};
 use crate::tally::{Done, Tally};
 use crate::time::Instant;
 use crate::wire::o6::CodePoints;
@@ -373,11 +373,6 @@ fn hop_count(relay_forward: &[u8]) -> Result<u8, Refused> {
         return Err(Refused::HopLimit);
     }
     Ok(count.saturating_add(1))
-}
-
-/// True if a client or relay agent can have this address.
-fn is_peer(address: Ipv6Addr) -> bool {
-    is_routable(address) || address.is_unicast_link_local()
 }
 
 /// Options 37 (RFC 4649) and 53 (RFC 5460) as configured, with code and length.

@@ -8,7 +8,7 @@ use crate::prefix::Prefix6;
 use crate::provider::{Datagram, Interface};
 use crate::refused::Refused;
 use crate::role::rates::{Rates, digest};
-use crate::settings::{Draft01, Profile};
+use crate::settings::{Draft01, Profile, is_peer};
 use crate::time::Instant;
 use crate::wire::o6::CodePoints;
 use crate::wire::relay::{Relay, Relayed};
@@ -162,6 +162,10 @@ fn unwrap(payload: &[u8]) -> Result<(Vec<Relay<'_>>, &[u8]), Refused> {
         return Ok((Vec::new(), payload));
     }
     let relayed = Relayed::parse(payload).map_err(|_| Refused::MalformedRelay)?;
+    // No answer could go there, and no relay agent shall be made to send one to a group.
+    if !relayed.levels.iter().all(|level| is_peer(level.peer_address)) {
+        return Err(Refused::BadPeer);
+    }
     if relayed.levels.iter().any(|level| level.hop_count > HOP_COUNT_LIMIT) {
         return Err(Refused::HopLimit);
     }
