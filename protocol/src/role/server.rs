@@ -83,11 +83,10 @@ impl Default for Rates {
 pub struct Server {
     settings: ServerSettings,
     duid: Duid,
-    rng: Rng,
     door: Door,
     limits: Limits,
-    /// `None` with the external engine, unless this process had the built-in one before: its leases stay.
-    engine4: Option<server4::Engine>,
+    /// Unused with the external engine, but its leases stay.
+    engine4: server4::Engine,
     /// Unused while DHCPv6 is not enabled, but its leases stay.
     engine6: server6::Engine,
     /// With the external engine.
@@ -106,10 +105,11 @@ impl Server {
     /// `seed` comes from the system's generator.
     pub fn new(settings: ServerSettings, duid: Duid, secret: [u8; 16], seed: [u8; 32]) -> Self {
         let mut rng = Rng::seeded(seed);
-        let engine4 = match &settings.engine {
-            EngineSettings::Builtin(four) => Some(server4::Engine::new(four.clone(), child(&mut rng))),
-            EngineSettings::External(_) => None,
+        let four = match &settings.engine {
+            EngineSettings::Builtin(four) => four.clone(),
+            EngineSettings::External(_) => server4::settings::Settings::nothing(),
         };
+        let engine4 = server4::Engine::new(four, child(&mut rng));
         let six = settings.dhcp6.clone().unwrap_or_default();
         Self {
             external: external(&settings.engine, secret),
@@ -127,7 +127,6 @@ impl Server {
             limits: Limits::new(settings.rates),
             settings,
             duid,
-            rng,
             ledger: Ledger::default(),
             tally: Tally::default(),
             changes: Vec::new(),
@@ -142,12 +141,8 @@ impl Server {
 
     /// Takes up other settings and keeps all leases.
     pub fn configure(&mut self, now: Instant, settings: ServerSettings, _out: &mut Vec<Effect>) {
-        match (&settings.engine, &mut self.engine4) {
-            (EngineSettings::Builtin(four), Some(engine)) => engine.configure(now, four.clone()),
-            (EngineSettings::Builtin(four), none) => {
-                *none = Some(server4::Engine::new(four.clone(), child(&mut self.rng)));
-            }
-            (EngineSettings::External(_), _) => {}
+        if let EngineSettings::Builtin(four) = &settings.engine {
+            self.engine4.configure(now, four.clone());
         }
         self.external = external(&settings.engine, self.secret);
         if let Some(six) = &settings.dhcp6 {
@@ -179,9 +174,7 @@ impl Server {
     fn apply(&mut self, record: &Record) {
         match record {
             Record::Lease4(_) | Record::Gone4(_) | Record::Reserve4 { .. } | Record::Unreserve4 { .. } => {
-                if let Some(engine) = &mut self.engine4 {
-                    engine.apply(record);
-                }
+                self.engine4.apply(record);
             }
             Record::Lease6(_) | Record::Gone6(_) => self.engine6.apply(record),
         }
@@ -189,9 +182,7 @@ impl Server {
 
     /// Lets go of what is over. Records are taken as they are, and may be over when they come.
     fn settle(&mut self, now: Instant) {
-        if let Some(engine) = &mut self.engine4 {
-            engine.on_deadline(now);
-        }
+        self.engine4.on_deadline(now);
         self.engine6.on_deadline(now);
     }
 
@@ -260,7 +251,9 @@ impl Server {
             return bounded(datagram, back, payload).map(Some);
         };
         let points = self.door.points(profile);
-        let inner = inner(&message, points, &self.duid)?;
+        let believed =
+            matches!(&self.settings.engine, EngineSettings::Builtin(four) if four.trust_inner_giaddr);
+        let inner = inner(&message, points, &self.duid, believed)?;
         cx.tally.count(Done::Query);
         let query = Query {
             message: &inner,
@@ -276,8 +269,7 @@ impl Server {
             out.extend(kind.and_then(|kind| self.silence.asked(now, kind)).map(Effect::Notify));
             return Ok(None);
         }
-        let Some(engine) = &mut self.engine4 else { return Ok(None) };
-        let Some(answer) = engine.handle(now, &query, &mut cx)? else { return Ok(None) };
+        let Some(answer) = self.engine4.handle(now, &query, &mut cx)? else { return Ok(None) };
         let back = Back::new(datagram, &levels, xid);
         let payload = back.response(points, &answer).map_err(no_room)?;
         bounded(datagram, back, payload).map(Some)
@@ -313,11 +305,13 @@ fn external(engine: &EngineSettings, secret: [u8; 16]) -> Option<External> {
     }
 }
 
-/// The DHCPv4 message of a query, if it is one that a client may send this way. The order of the checks is fixed.
+/// The DHCPv4 message of a query, if it is one that a client may send this way; `believed` is what it says as a relay
+/// agent would. The order of the checks is fixed.
 fn inner<'a>(
     message: &v6::Message<'a>,
     points: o6::CodePoints,
     duid: &Duid,
+    believed: bool,
 ) -> Result<v4::Message<'a>, Refused> {
     if message.options.first(OptionCode::SERVERID).is_some_and(|id| id != duid.as_bytes()) {
         return Err(Refused::OtherServer);
@@ -326,8 +320,9 @@ fn inner<'a>(
     if inner.op != v4::BOOTREQUEST {
         return Err(Refused::Malformed4);
     }
-    // What only relay agents say would be believed by the engine, and this is the client's own message (SEC-14).
-    if inner.option(code::RELAY_AGENT).is_some() {
+    // What only relay agents say would be believed by the engine, and this is the client's own message (SEC-14), unless
+    // an operator vouches for what is between the client and the one who asks.
+    if !believed && inner.option(code::RELAY_AGENT).is_some() {
         return Err(Refused::Option82FromClient);
     }
     use v4::MessageType as T;
@@ -383,7 +378,6 @@ impl Machine for Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let four = self.engine4.as_ref().and_then(server4::Engine::deadline);
-        earliest(four, self.engine6.deadline())
+        earliest(self.engine4.deadline(), self.engine6.deadline())
     }
 }

@@ -20,7 +20,8 @@ pub struct Settings {
     pub options: OptionSet,
     /// Answer DISCOVER with rapid commit by an ACK (RFC 4039).
     pub rapid_commit: bool,
-    /// An inner giaddr chooses the subnet when nothing better does.
+    /// What the message itself says as a relay agent would is believed: sub-option 5 of option 82 chooses the subnet
+    /// before all else, its sub-option 1 names the circuit, and giaddr chooses the subnet when nothing better does.
     pub trust_inner_giaddr: bool,
     /// Option 118 chooses the subnet (RFC 3011).
     pub subnet_selection: bool,
@@ -37,6 +38,21 @@ impl Settings {
     pub const OFFER_HOLD: Duration = Duration::from_secs(10);
     /// [`Settings::decline_rest`] unless configured.
     pub const DECLINE_REST: Duration = Duration::from_secs(86_400);
+
+    /// No subnets: an engine with these answers nobody and keeps the bindings that it is told of.
+    pub const fn nothing() -> Self {
+        Self {
+            server_id: Ipv4Addr::UNSPECIFIED,
+            subnets: Vec::new(),
+            options: Vec::new(),
+            rapid_commit: false,
+            trust_inner_giaddr: false,
+            subnet_selection: false,
+            offer_hold: Self::OFFER_HOLD,
+            decline_rest: Self::DECLINE_REST,
+            limits: Limits::STANDARD,
+        }
+    }
 }
 
 /// Addresses for the clients of some links.
@@ -152,15 +168,20 @@ pub struct Limits {
     pub known_percent: u8,
 }
 
+impl Limits {
+    /// Unless configured.
+    pub const STANDARD: Self = Self {
+        leases_per_origin: 4,
+        leases_per_interface_id: 0,
+        offered_percent: 10,
+        declined_percent: 5,
+        declines_per_hour: 3,
+        known_percent: 10,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            leases_per_origin: 4,
-            leases_per_interface_id: 0,
-            offered_percent: 10,
-            declined_percent: 5,
-            declines_per_hour: 3,
-            known_percent: 10,
-        }
+        Self::STANDARD
     }
 }

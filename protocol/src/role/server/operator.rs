@@ -19,10 +19,9 @@ impl Server {
             After::Lease4(slot) => (Some(Some(slot)), None),
             After::Lease6(slot) => (None, Some(slot)),
         };
-        let mut leases: Vec<Lease> = match (&self.engine4, after4) {
-            (Some(engine), Some(after)) => engine.bindings(after, count).into_iter().map(Lease::V4).collect(),
-            _ => Vec::new(),
-        };
+        let mut leases: Vec<Lease> = after4.map_or_else(Vec::new, |after| {
+            self.engine4.bindings(after, count).into_iter().map(Lease::V4).collect()
+        });
         let left = count.saturating_sub(leases.len());
         if left > 0 {
             leases.extend(self.engine6.bindings(after6, left).into_iter().map(Lease::V6));
@@ -32,8 +31,7 @@ impl Server {
 
     /// Reservations that operators made, beyond the configuration.
     pub fn reserved(&self) -> Vec<(Ipv4Addr, Holder)> {
-        let reserved = self.engine4.iter().flat_map(server4::Engine::reserved);
-        reserved.map(|(address, holder)| (address, holder.clone())).collect()
+        self.engine4.reserved().map(|(address, holder)| (address, holder.clone())).collect()
     }
 
     /// How full each pool is.
@@ -110,12 +108,12 @@ impl Server {
     /// The built-in engine, if it is the one that answers.
     fn builtin(&self) -> Option<&server4::Engine> {
         let answers = matches!(self.settings.engine, EngineSettings::Builtin(_));
-        self.engine4.as_ref().filter(|_| answers)
+        answers.then_some(&self.engine4)
     }
 
     fn builtin_mut(&mut self) -> Result<&mut server4::Engine, Impossible> {
         let answers = matches!(self.settings.engine, EngineSettings::Builtin(_));
-        self.engine4.as_mut().filter(|_| answers).ok_or(Impossible::External)
+        answers.then_some(&mut self.engine4).ok_or(Impossible::External)
     }
 
     fn check_storage(&self) -> Result<(), Impossible> {
