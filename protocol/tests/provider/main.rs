@@ -6,6 +6,7 @@ mod arbitrary;
 mod crowd;
 mod desk;
 mod door;
+mod edges;
 mod external;
 mod fuzz;
 mod main_path;
