@@ -139,10 +139,12 @@ impl Sides {
         }
     }
 
-    /// True if `address`, seen on the interface with this index, is one that messages are relayed to.
+    /// True if `address`, seen on the interface with this index, is one that messages are relayed to. Who is in a group
+    /// there does not show: whoever answers by that interface can be.
     pub(super) fn is_server(&self, address: Ipv6Addr, interface: u32) -> bool {
-        let here = |target: &Target| {
-            *target.to.ip() == address && (is_routable(address) || target.interface == interface)
+        let here = |target: &Target| match target.to.ip() {
+            group if group.is_multicast() => target.interface == interface,
+            server => *server == address && (is_routable(address) || target.interface == interface),
         };
         self.servers.iter().chain(&self.servers_4o6).any(here)
     }

@@ -137,6 +137,20 @@ fn strict_takes_replies_from_destinations_only_r6_12() {
 }
 
 #[test]
+fn strict_takes_replies_of_a_group_by_its_interface_r6_12() {
+    let servers = vec![destination("ff05::1:3", Some("wan0"))];
+    let mut rig = Rig::new(RelaySettings { strict_source: true, servers, ..settings() });
+    let message = reply(LAN0_ADDRESS, CLIENT, &[], &RESPONSE);
+    let mut from = |address: &str, interface| {
+        rig.take(interface, at(address, 547, interface), "2001:db8:9::2", &message).map(|sent| sent.len())
+    };
+    for address in [SERVER, "fe80::53"] {
+        assert_eq!(from(address, WAN0), Ok(1), "{address}");
+        assert_eq!(from(address, 10), Err(Refused::UnknownServer), "{address}");
+    }
+}
+
+#[test]
 fn an_interface_that_left_is_sent_nothing_r6_14() {
     let mut rig = Rig::new(settings());
     let message = reply("::", CLIENT, &[(ID, b"lan1")], &RESPONSE);
