@@ -153,12 +153,13 @@ impl Draft {
             let place = self.draft01_place.as_ref().unwrap_or(&place);
             mistakes.key(place, "server.draft01", wrong, right);
         }
-        let subnets = self.subnets.finish(mistakes);
+        let server_id = self.server_id.right.map(|at| at.value);
+        let subnets = self.subnets.finish(server_id, mistakes);
         let (external, secret) = self.external.finish(!builtin, &place, mistakes);
         let engine = match self.engine {
             Engine::External => EngineSettings::External(external),
             Engine::Builtin => EngineSettings::Builtin(Settings {
-                server_id: self.server_id.right.map_or(Ipv4Addr::UNSPECIFIED, |at| at.value),
+                server_id: server_id.unwrap_or(Ipv4Addr::UNSPECIFIED),
                 subnets,
                 options: self.options,
                 rapid_commit: self.rapid_commit,

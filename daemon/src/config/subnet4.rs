@@ -100,8 +100,8 @@ impl Drafts {
         }
     }
 
-    /// Says what is wrong with them together, and what they mean.
-    pub(super) fn finish(self, mistakes: &mut Mistakes) -> Vec<Subnet> {
+    /// Says what is wrong with them together and with the name of the server, and what they mean.
+    pub(super) fn finish(self, server_id: Option<Ipv4Addr>, mistakes: &mut Mistakes) -> Vec<Subnet> {
         let subnets = &self.subnets;
         if let Some(first_beyond) = subnets.get(MAX_SUBNETS) {
             let wrong = format!("{} subnets", subnets.len());
@@ -129,7 +129,7 @@ impl Drafts {
             mistakes.key(&one.place, "server.subnet.pools", wrong, right);
         }
         self.reserved_twice(mistakes);
-        self.subnets.into_iter().map(|draft| draft.finish(mistakes)).collect()
+        self.subnets.into_iter().map(|draft| draft.finish(server_id, mistakes)).collect()
     }
 
     fn reserved_twice(&self, mistakes: &mut Mistakes) {
@@ -204,7 +204,7 @@ impl Draft {
         self.reservations_given |= count > 0;
     }
 
-    fn finish(self, mistakes: &mut Mistakes) -> Subnet {
+    fn finish(self, server_id: Option<Ipv4Addr>, mistakes: &mut Mistakes) -> Subnet {
         let prefix = self.prefix.value;
         if !self.pools.given && !self.reservations_given {
             mistakes.key(&self.prefix.place, "server.subnet.pools", MISSING, A_POOL);
@@ -213,14 +213,11 @@ impl Draft {
             if !(prefix.contains(pool.first) && prefix.contains(pool.last)) {
                 let wrong = format!("{} is not in {prefix}", pool_text(pool));
                 mistakes.key(place, "server.subnet.pools", wrong, "must be inside the prefix of its subnet");
-            } else if pool.first == pool.last && is_edge(prefix, pool.first) {
-                let wrong = format!("{} is the network's or broadcast address of {prefix}", pool.first);
-                mistakes.key(
-                    place,
-                    "server.subnet.pools",
-                    wrong,
-                    "must have an address that a host can have",
-                );
+            } else if pool.first == pool.last
+                && let Some(what) = taken(prefix, server_id, pool.first)
+            {
+                let right = "must have an address that a host can have";
+                mistakes.key(place, "server.subnet.pools", format!("{} is {what}", pool.first), right);
             }
         }
         let times = self.times(mistakes);
@@ -233,9 +230,8 @@ impl Draft {
             if !prefix.contains(address) {
                 let right = "must be inside the prefix of its subnet";
                 mistakes.key(&place, key, format!("{address} is not in {prefix}"), right);
-            } else if is_edge(prefix, address) {
-                let wrong = format!("{address} is the network's or broadcast address of {prefix}");
-                mistakes.key(&place, key, wrong, "must be another");
+            } else if let Some(what) = taken(prefix, server_id, address) {
+                mistakes.key(&place, key, format!("{address} is {what}"), "must be another");
             }
             reservations.push(Reservation { holder: holder.value, address, options: draft.options });
         }
@@ -292,9 +288,12 @@ impl Draft {
     }
 }
 
-/// True for the network's and the broadcast address, where there are such.
-fn is_edge(prefix: Prefix4, address: Ipv4Addr) -> bool {
-    prefix.length() < 31 && (address == prefix.address() || address == prefix.last())
+/// What an address is that no client can have: the network's, the broadcast address, where there are such, or ours.
+fn taken(prefix: Prefix4, server_id: Option<Ipv4Addr>, address: Ipv4Addr) -> Option<String> {
+    if prefix.length() < 31 && (address == prefix.address() || address == prefix.last()) {
+        return Some(format!("the network's or broadcast address of {prefix}"));
+    }
+    (server_id == Some(address)).then(|| "the \"server-id\"".to_owned())
 }
 
 fn part(of: Lifetime, percent: u8) -> u64 {

@@ -52,6 +52,15 @@ fn addresses_that_nobody_can_have_are_refused_s46_39() {
             "{found}"
         );
     }
+    let own = in_subnet("[[server.subnet.reservation]]\nduid = \"000102\"\naddress = \"192.0.2.1\"");
+    assert_eq!(
+        own,
+        "11:1: server.subnet.reservation.address: 192.0.2.1 is the \"server-id\"; must be another"
+    );
+    assert_eq!(
+        pool("192.0.2.1-192.0.2.1"),
+        "8:10: server.subnet.pools: 192.0.2.1 is the \"server-id\"; must have an address that a host can have"
+    );
     let point = SMALLEST.replace("192.0.2.0/24", "192.0.2.0/31").replace("\"192.0.2.100-192.0.2.199\"", "");
     let reserved =
         format!("{point}[[server.subnet.reservation]]\nduid = \"000102\"\naddress = \"192.0.2.0\"\n");
