@@ -278,7 +278,9 @@ impl Server {
     /// The answer of a DHCPv4 server behind us, and the way it goes.
     fn hand_back(&mut self, datagram: &Datagram<'_>) -> Result<(Back, Vec<u8>), Refused> {
         let external = self.external.as_ref().ok_or(Refused::WrongLink)?;
-        let (back, answer) = external.back(datagram)?;
+        let (mut back, answer) = external.back(datagram)?;
+        // Another front may have been asked, at an address that is not ours.
+        back.source = back.source.filter(|source| self.door.is_own(*source));
         self.silence.answered();
         let profile = back.xid.map_or(WireProfile::Rfc7341, |_| WireProfile::Draft01);
         let payload = back.response(self.door.points(profile), &answer).map_err(no_room)?;

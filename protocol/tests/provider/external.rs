@@ -107,6 +107,21 @@ fn two_customers_behind_one_relay_agent_each_get_their_own_answer() {
 }
 
 #[test]
+fn an_answer_to_what_another_front_was_asked_leaves_from_an_address_of_this_one() {
+    let mut desk = Desk::new(front());
+    let payload = relayed(0, "::", "fe80::1", Some(b"dsl-1"), &query(0, &discover().emit()));
+    for (asked_at, source) in [(ANYCAST, None), (ROUTABLE, Some(address(ROUTABLE)))] {
+        let answer = answer(&forwarded(&desk.effects(LAN, "2001:db8:7::1", asked_at, &payload)));
+        let mut elsewhere = front();
+        elsewhere.addresses = vec![address("2001:db8:100::2")];
+        let mut other = Desk::new(elsewhere);
+        let sent = sent(&other.input(from_behind(&answer)));
+        assert_eq!((sent.interface, sent.source), (0, source));
+        assert_eq!(sent.to, "[2001:db8:7::1]:547".parse().unwrap());
+    }
+}
+
+#[test]
 fn a_direct_client_is_answered_by_its_link_in_its_profile() {
     let mut both = front();
     both.profile = dhcp4o6_protocol::settings::Profile::Dual;

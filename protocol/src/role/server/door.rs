@@ -85,6 +85,12 @@ impl Door {
         self.interfaces.get(at)
     }
 
+    /// True for an address that messages can be sent to.
+    pub(super) fn is_own(&self, address: Ipv6Addr) -> bool {
+        let served = || self.interfaces.iter().flat_map(|interface| &interface.addresses);
+        self.addresses.contains(&address) || served().any(|own| *own == address)
+    }
+
     /// The code points of a profile.
     pub(super) const fn points(&self, profile: WireProfile) -> CodePoints {
         CodePoints::of(profile, &self.draft01)
