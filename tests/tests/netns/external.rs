@@ -457,3 +457,50 @@ fn only_configured_servers_are_heard_and_only_with_what_we_sealed() {
         frames.iter().skip(mark).filter_map(|frame| frame.dhcp()).filter(|dhcp| !dhcp.outgoing).count();
     assert_eq!(heard, 1, "the answer to the renewal");
 }
+
+#[test]
+#[ignore = "needs namespaces and DHCPv4 servers"]
+fn another_front_with_the_same_secret_delivers_what_the_first_asked_for() {
+    const SECRET: &str = "secret = \"000102030405060708090a0b0c0d0e0f\"\n";
+    let plant = Plant::new();
+    let (lab, second) = (&plant.lab, plant.lab.namespace("b"));
+    let server = Plain::start(lab, PlainSettings::of(Make::Kea));
+    // The other host has its own link to the relay agent and its own address there. Both have giaddr.
+    lab.join((&second, "s0"), (&plant.relay, "w1"));
+    plant.relay.ip("addr add 2001:db8:7::2/64 dev w1 nodad");
+    second.ip("addr add 2001:db8:7::1/64 dev s0 nodad");
+    second.ip("route add 2001:db8:6::/64 via 2001:db8:7::2");
+    lab.join((&lab.provider, "b1"), (&second, "b0"));
+    lab.provider.ip("addr add 10.9.0.1/24 dev b1");
+    second.ip("addr add 10.9.0.2/24 dev b0");
+    second.ip(&format!("addr add {GIADDR}/32 dev lo"));
+    second.ip("route add 10.0.1.0/24 via 10.9.0.1");
+    let [to_first, to_second] = ["2001:db8:6::1", "2001:db8:7::1"]
+        .map(|address| format!("[[relay]]\nclients = [\"r1\", \"r2\"]\nservers = [\"{address}\"]\n"));
+    let config = front(&[&server], SECRET);
+    let mut first = Provider::start(lab, &config);
+    let config = config.replace("2001:db8:6::/64", "2001:db8:7::/64");
+    let other = Provider::start_in(lab, &second, "second", &config);
+    let mut relay = Provider::start_in(lab, &plant.relay, "relay", &to_first);
+    let mut customer = Customer::start_in(lab, &plant.neighbour, "neighbour", STATELESS);
+    customer.wait_bound("c0");
+    let address = only_address(&plant.neighbour);
+
+    let wire = Capture::start(&server.namespace);
+    server.process().signal(Signal::SIGSTOP);
+    let events = customer.client.mark();
+    customer.client.link("c0", "Renew").expect("asked");
+    wire.wait_dhcp4(0, "the query", |dhcp| dhcp.kind() == Some(V4::REQUEST));
+    first.daemon.kill();
+    // From here on packets for giaddr go to the other host.
+    lab.provider.set("net/ipv4/ip_forward", "1");
+    lab.provider.ip(&format!("addr del {GIADDR}/24 dev s0"));
+    lab.provider.ip(&format!("route add {GIADDR}/32 via 10.9.0.2"));
+    server.process().signal(Signal::SIGCONT);
+    customer.client.wait_lease_event(events, "renewed", SOON);
+    assert_eq!((other.count("upstream"), other.count("downstream")), (0, 1));
+    relay.daemon.reload(&to_second);
+    renew(&mut customer);
+    assert_eq!((other.count("upstream"), other.count("downstream")), (1, 2));
+    assert_eq!(only_address(&plant.neighbour), address);
+}
