@@ -232,6 +232,41 @@ fn serves_customers_that_look_the_same(make: Make) {
     assert!(site.relay.daemon.process().runs());
 }
 
+/// Everything that relay agents say of a client travels along: as much as an access network may well say.
+fn answers_through_two_relay_agents(make: Make) {
+    let lab = Lab::apart();
+    let [near, far] = ["near", "far"].map(|name| lab.namespace(name));
+    lab.join((&lab.provider, "s0"), (&far, "w0"));
+    lab.join((&far, "f0"), (&near, "w0"));
+    lab.join((&near, "r1"), (&lab.customer, "c0"));
+    lab.number_provider("s0");
+    far.ip("addr add 2001:db8:6::2/64 dev w0 nodad");
+    far.ip("addr add 2001:db8:20::1/64 dev f0 nodad");
+    near.ip("addr add 2001:db8:20::2/64 dev w0 nodad");
+    near.ip("addr add 2001:db8:11:22:33:44:55:66/64 dev r1 nodad");
+    let server = Plain::start(&lab, PlainSettings { pools: both_pools(), ..PlainSettings::of(make) });
+    let links = format!(
+        "[[server.external.link]]\nprefix = \"{AWAY}/24\"\ninterface-ids = [\"access-node-7 eth 1/2/3:4.5\"]\n"
+    );
+    let front = Provider::start(&lab, &front(&[&server], &links));
+    let relay = |place: &Namespace, name: &str, clients: &str, server: &str| {
+        let config = format!(
+            "[[relay]]\nclients = [{{ {clients}, always-interface-id = true }}]\nservers = [\"{server}\"]\n"
+        );
+        Provider::start_in(&lab, place, name, &config)
+    };
+    let id = "interface-id = \"access-node-7 eth 1/2/3:4.5\"";
+    let _near = relay(&near, "near", &format!("name = \"r1\", {id}"), "2001:db8:20::1");
+    let _far =
+        relay(&far, "far", "name = \"f0\", trusted = true, interface-id = \"ring-3\"", "2001:db8:6::1");
+    let mut customer = Customer::start(&lab, STATELESS);
+    customer.wait_bound("c0");
+    assert_eq!(network(only_address(&lab.customer)), AWAY);
+    renew(&mut customer);
+    assert_clean(&customer, &format!("{make:?}"));
+    assert_eq!((front.count("upstream"), front.count("downstream")), (3, 3));
+}
+
 /// Between a query and its answer our server is killed: the answer finds its way through the next one.
 fn delivers_through_another_front(make: Make) {
     let mut scene = Scene::start(PlainSettings::of(make), "");
@@ -291,6 +326,12 @@ macro_rules! with_each {
             #[ignore = "needs namespaces and DHCPv4 servers"]
             fn serves_two_customers_that_look_the_same_from_the_subnets_of_their_links() {
                 super::serves_customers_that_look_the_same($make);
+            }
+
+            #[test]
+            #[ignore = "needs namespaces and DHCPv4 servers"]
+            fn answers_through_two_relay_agents_that_say_much() {
+                super::answers_through_two_relay_agents($make);
             }
 
             #[test]
