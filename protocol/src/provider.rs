@@ -110,6 +110,8 @@ pub enum Notice {
     PoolEmpty(String),
     /// No subnet serves the client at this address.
     NoSubnet(Ipv6Addr),
+    /// Somebody asks from this address, from which nothing is taken.
+    SourceRefused(Ipv6Addr),
     /// A client says that somebody else uses the address.
     Declined(Ipv4Addr),
     /// The same of an IPv6 address.
@@ -128,6 +130,7 @@ impl Notice {
         match self {
             Self::PoolEmpty(_) => "pool-empty",
             Self::NoSubnet(_) => "no-subnet",
+            Self::SourceRefused(_) => "source-refused",
             Self::Declined(_) | Self::Declined6(_) => "declined",
             Self::StorageDegraded => "storage-degraded",
             Self::StorageRestored => "storage-restored",
@@ -139,7 +142,7 @@ impl Notice {
     pub fn subject(&self) -> String {
         match self {
             Self::PoolEmpty(subnet) => subnet.clone(),
-            Self::NoSubnet(client) => client.to_string(),
+            Self::NoSubnet(client) | Self::SourceRefused(client) => client.to_string(),
             Self::Declined(address) => address.to_string(),
             Self::Declined6(address) => address.to_string(),
             Self::StorageDegraded | Self::StorageRestored | Self::EngineSilent(_) => String::new(),

@@ -355,6 +355,9 @@ impl Machine for Server {
             }
             Input::Datagram(datagram) => {
                 if let Err(reason) = self.receive(now, &datagram, out) {
+                    if reason == Refused::SourceRefused {
+                        out.push(Effect::Notify(Notice::SourceRefused(*datagram.from.ip())));
+                    }
                     out.push(Effect::Refused(reason));
                 }
             }
