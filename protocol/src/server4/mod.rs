@@ -120,6 +120,7 @@ impl Engine {
             && self.settings.subnets.len() == settings.subnets.len()
             && self.settings.subnets.iter().zip(&settings.subnets).all(|(old, new)| {
                 (old.prefix, &old.pools, &old.reservations) == (new.prefix, &new.pools, &new.reservations)
+                    && self.settings.routers(old) == settings.routers(new)
             });
         self.settings = settings;
         self.subnets = Subnets::new(&self.settings);

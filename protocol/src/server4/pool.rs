@@ -46,8 +46,9 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    fn new(subnet: usize, prefix: Prefix4, server_id: Ipv4Addr, pool: &super::settings::Pool) -> Self {
-        let spans = spans(pool.first.to_bits(), pool.last.to_bits(), prefix, server_id);
+    /// Without `excluded`, and what no client of the network can have.
+    fn new(subnet: usize, prefix: Prefix4, excluded: &[Ipv4Addr], pool: &super::settings::Pool) -> Self {
+        let spans = spans(pool.first.to_bits(), pool.last.to_bits(), prefix, excluded);
         let addresses = spans.last().map_or(0, |span| span.before + span.length());
         let size = addresses.saturating_mul(sets(pool.sharing));
         Self {
@@ -141,12 +142,12 @@ const NEVER: [(u32, u32); 4] =
 
 /// True if a client of this network can have the address.
 pub(super) fn is_usable(address: Ipv4Addr, prefix: Prefix4, server_id: Ipv4Addr) -> bool {
-    !spans(address.to_bits(), address.to_bits(), prefix, server_id).is_empty()
+    !spans(address.to_bits(), address.to_bits(), prefix, &[server_id]).is_empty()
 }
 
-fn spans(first: u32, last: u32, prefix: Prefix4, server_id: Ipv4Addr) -> Vec<Span> {
+fn spans(first: u32, last: u32, prefix: Prefix4, others: &[Ipv4Addr]) -> Vec<Span> {
     let mut excluded: Vec<(u32, u32)> = NEVER.to_vec();
-    excluded.push((server_id.to_bits(), server_id.to_bits()));
+    excluded.extend(others.iter().map(|address| (address.to_bits(), address.to_bits())));
     // A network of one or two addresses has neither a network nor a broadcast address (RFC 3021).
     if prefix.length() <= 30 {
         excluded
@@ -190,9 +191,11 @@ impl Pools {
     pub(super) fn new(settings: &Settings) -> Self {
         let mut all = Self::default();
         for (index, subnet) in settings.subnets.iter().enumerate() {
+            let mut excluded = settings.routers(subnet);
+            excluded.push(settings.server_id);
             for pool in &subnet.pools {
                 all.ranges.push((pool.first.to_bits(), pool.last.to_bits(), all.pools.len()));
-                all.pools.push(Pool::new(index, subnet.prefix, settings.server_id, pool));
+                all.pools.push(Pool::new(index, subnet.prefix, &excluded, pool));
             }
         }
         all.ranges.sort_unstable();

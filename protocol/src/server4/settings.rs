@@ -3,6 +3,7 @@
 use crate::binding::Holder;
 use crate::prefix::{Prefix4, Prefix6};
 use crate::time::Lifetime;
+use crate::wire::v4::code;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -38,6 +39,15 @@ impl Settings {
     pub const OFFER_HOLD: Duration = Duration::from_secs(10);
     /// [`Settings::decline_rest`] unless configured.
     pub const DECLINE_REST: Duration = Duration::from_secs(86_400);
+
+    /// The routers that clients of a subnet hear of (option 3), which clients cannot be. In a network of one or two
+    /// addresses there may be no other to name.
+    pub(super) fn routers(&self, subnet: &Subnet) -> Vec<Ipv4Addr> {
+        let sets = [&subnet.options, &self.options].into_iter().filter(|_| subnet.prefix.length() <= 30);
+        let routers = sets.flatten().find(|(code, _)| *code == code::ROUTER);
+        let (all, _) = routers.map_or(&[][..], |(_, value)| value.as_slice()).as_chunks();
+        all.iter().copied().map(<[u8; 4]>::into).collect()
+    }
 
     /// No subnets: an engine with these answers nobody and keeps the bindings that it is told of.
     pub const fn nothing() -> Self {

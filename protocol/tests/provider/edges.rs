@@ -4,7 +4,7 @@ use crate::desk::*;
 use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State};
 use dhcp4o6_protocol::machine::Machine;
 use dhcp4o6_protocol::prefix::Prefix4;
-use dhcp4o6_protocol::provider::{Effect, Input};
+use dhcp4o6_protocol::provider::{Effect, Input, Notice};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::external;
 use dhcp4o6_protocol::role::server::{EngineSettings, Server, ServerSettings};
@@ -158,6 +158,41 @@ fn a_peer_that_nobody_can_be_gets_no_answer_and_no_lease() {
         let two = relayed(1, "2001:db8:5::1", peer, None, &good);
         assert_eq!(desk.refused(LAN, AGENT, ANYCAST, &two), Refused::BadPeer, "{peer}");
     }
+}
+
+#[test]
+fn an_operator_hears_who_asks_from_where_nothing_is_taken() {
+    let mut desk = Desk::new(settings());
+    let asked = query(0, &discover().emit());
+    let effects = desk.effects(LAN, "2001:db9::1", ANYCAST, &asked);
+    let heard = Effect::Notify(Notice::SourceRefused(address("2001:db9::1")));
+    assert_eq!(effects, [heard, Effect::Refused(Refused::SourceRefused)]);
+}
+
+#[test]
+fn the_router_of_a_subnet_is_leased_to_nobody_s46_39() {
+    let mut small = settings();
+    let four = engine(&mut small);
+    four.limits.known_percent = 0;
+    four.subnets = vec![subnet("192.0.2.0/24", [192, 0, 2, 1], [192, 0, 2, 3])];
+    four.subnets[0].options = vec![(code::ROUTER, vec![192, 0, 2, 2])];
+    let mut desk = Desk::new(small.clone());
+    let mut lease = |client: u32| {
+        let from = format!("fe80::{client}");
+        let mut ask = |message: Message| {
+            let effects = desk.effects(LAN, &from, GROUP, &query(0, &message.by(client).emit()));
+            refused(&effects).map_or_else(|| Ok(given(&dhcpv4(&sent(&effects).payload)).1), Err)
+        };
+        ask(discover()).and_then(|offered| ask(selecting(offered)))
+    };
+    let leased: std::collections::BTreeSet<_> = [1, 2].map(|client| lease(client).unwrap()).into();
+    assert_eq!(leased, [1, 3].map(|last| Ipv4Addr::new(192, 0, 2, last)).into());
+    assert_eq!(lease(3), Err(Refused::PoolEmpty));
+    // Another router, and the address is free for clients.
+    engine(&mut small).subnets[0].options[0].1 = vec![192, 0, 2, 254];
+    let now = desk.now;
+    desk.server.configure(now, small, &mut Vec::new());
+    assert_eq!(desk.server.pools(now)[0].size, 3);
 }
 
 fn behind_others() -> EngineSettings {
