@@ -60,7 +60,7 @@ LAB_RUN := $(if $(NEXTEST),nextest run $(LAB_TESTS) --run-ignored only --test-th
 
 test-lab:
 	@tests/needs build; tests/needs lab || [ -z '$(CI)' ]
-	@echo '==> tests in network namespaces, against Kea'
+	@echo '==> tests in network namespaces, against Kea, ISC dhcpd and dnsmasq'
 	@$(CARGO) build --quiet --locked --workspace --bins
 	@$(CARGO) test --quiet --locked --workspace --no-run
 	@if tests/in-lab --possible && tests/needs lab; then \
