@@ -6,6 +6,8 @@
 //!
 //! The seal is SipHash-2-4 over all of it and over what ties an answer to its query: transaction id and hardware
 //! address. Metadata is of use with that one query only, and only who has the secret can make it.
+//! It does not end with time: who can send as one of the servers and has seen an answer can repeat it, to a client that
+//! no longer waits for that transaction. Another secret makes all of it worthless at once.
 
 use crate::wire::Reader;
 use crate::wire::v4::Message;
