@@ -11,6 +11,7 @@ use dhcp4o6_protocol::provider::{Datagram as Received, Effect, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::back::Back;
 use dhcp4o6_protocol::role::external::{External, Settings};
+use dhcp4o6_protocol::role::softwire::Asked;
 use dhcp4o6_protocol::server4::Query;
 use dhcp4o6_protocol::way::Way;
 use dhcp4o6_protocol::wire::agent::AgentInformation;
@@ -317,8 +318,15 @@ fn what_real_servers_answered_finds_its_client_behind_the_external_engine_s46_04
             let message = v4::Message::parse(&client).unwrap();
             let address: Ipv6Addr = "fe80::5eff:fe10:2".parse().unwrap();
             let way = Way { interface: "lan0", client: address, hops: Vec::new() };
-            let back =
-                Back { xid: None, interface: 3, source: None, to: address, port: 546, levels: Vec::new() };
+            let back = Back {
+                xid: None,
+                interface: 3,
+                source: None,
+                to: address,
+                port: 546,
+                levels: Vec::new(),
+                asked: Asked::default(),
+            };
             let mut out = Vec::new();
             let query = Query { message: &message, way: &way, unicast: false };
             engine.forward(&query, &back, &mut out).unwrap();

@@ -8,6 +8,7 @@ use super::serves::{INTERFACES, PREFIXES, interface, prefix6};
 use super::{ServerConfig, external, link, options4, server6, subnet4};
 use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{Limits, OptionSet, Settings};
 use dhcp4o6_protocol::settings::{Draft01, Profile, is_routable};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -18,6 +19,15 @@ const ADDRESSES: Wanted = Wanted {
     right: "must be a global or unique local IPv6 address",
     most: MAX_NAMED,
 };
+
+const BORDER_RELAYS: Wanted = Wanted {
+    entries: "IPv6 addresses",
+    right: "must be a global or unique local IPv6 address",
+    most: Softwire::MAX_BORDER_RELAYS,
+};
+
+const A_BIND_PREFIX: &str =
+    "must be an IPv6 prefix of global or unique local addresses such as \"2001:db8::/32\", without host bits";
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -48,6 +58,8 @@ pub(super) struct Draft {
     rapid_commit: bool,
     trust_inner_giaddr: bool,
     subnet_selection: bool,
+    softwire_br: Entries<Ipv6Addr>,
+    softwire_bind_prefix: Said<Prefix6>,
     offer_hold: Duration,
     decline_rest: Duration,
     limits: Limits,
@@ -74,6 +86,8 @@ impl Default for Draft {
             rapid_commit: false,
             trust_inner_giaddr: false,
             subnet_selection: false,
+            softwire_br: Entries::default(),
+            softwire_bind_prefix: Said::default(),
             offer_hold: Settings::OFFER_HOLD,
             decline_rest: Settings::DECLINE_REST,
             limits: Limits::default(),
@@ -111,6 +125,8 @@ impl Draft {
         reader.boolean("dhcp4-rapid-commit", &mut self.rapid_commit);
         reader.boolean("trust-inner-giaddr", &mut self.trust_inner_giaddr);
         reader.boolean("subnet-selection", &mut self.subnet_selection);
+        reader.entries("softwire-br", &mut self.softwire_br, BORDER_RELAYS, routable);
+        reader.parsed("softwire-bind-prefix", &mut self.softwire_bind_prefix, A_BIND_PREFIX, bind_prefix);
         reader.span("offer-hold", &mut self.offer_hold, Duration::from_secs(1)..=HOUR);
         reader.span("decline-rest", &mut self.decline_rest, Duration::ZERO..=YEAR);
         reader.table("limits", |table| limits(table, &mut self.limits, &mut self.rates));
@@ -178,6 +194,10 @@ impl Draft {
             dhcp6: self.dhcp6.finish(mistakes),
             engine,
             rates: self.rates,
+            softwire: Softwire {
+                br: self.softwire_br.values(),
+                bind_prefix: self.softwire_bind_prefix.right.map(|at| at.value),
+            },
         };
         // With the built-in engine nothing is signed.
         let secret = secret.filter(|_| !builtin);
@@ -188,6 +208,11 @@ impl Draft {
             secret,
         })
     }
+}
+
+/// A prefix that the end of a tunnel can be in; the whole of IPv6 leaves it to the client.
+fn bind_prefix(text: &str) -> Option<Prefix6> {
+    text.parse().ok().filter(|prefix: &Prefix6| prefix.is_all() || is_routable(prefix.address()))
 }
 
 /// The words of `profile`.

@@ -5,6 +5,7 @@
 
 mod octets;
 
+use super::softwire::{Asked, Softwire};
 use crate::ids::Xid6;
 use crate::params::{CLIENT6_PORT, MAX_PAYLOAD, SERVER6_PORT};
 use crate::provider::Datagram;
@@ -31,6 +32,8 @@ pub struct Back {
     /// What relay agents put around the message, outermost first; none when it came directly. At most
     /// [`RELAY_NESTING`](crate::params::RELAY_NESTING).
     pub levels: Vec<Level>,
+    /// What the query asks to be told beside its DHCPv4 message.
+    pub asked: Asked,
 }
 
 /// What a Relay-reply repeats of one Relay-forward.
@@ -69,7 +72,8 @@ impl Back {
     /// The way back of what came with `datagram` through `levels`, outermost first.
     ///
     /// Directly: to the source, port 546, by the same interface (S46-06). Through relay agents: to the source, port
-    /// 547, or its own port if it says that it has one (RFC 8357 §5.2); routing decides unless it is link-local.
+    /// 547, or its own port if it says that it has one (RFC 8357 §5.2); routing decides unless it is link-local. It
+    /// asks for nothing.
     pub fn new(datagram: &Datagram<'_>, levels: &[Relay<'_>], xid: Option<Xid6>) -> Self {
         let to = *datagram.from.ip();
         let port = match levels.first() {
@@ -84,6 +88,7 @@ impl Back {
             to,
             port,
             levels: levels.iter().map(Level::of).collect(),
+            asked: Asked::default(),
         }
     }
 
@@ -93,17 +98,26 @@ impl Back {
         SocketAddrV6::new(self.to, self.port, 0, scope)
     }
 
-    /// The payload that takes a DHCPv4 message back: a DHCPv4-response with nothing else in it, and around it a
-    /// Relay-reply for every level. `points` are those of [`Back::xid`]'s profile.
+    /// The payload that takes a DHCPv4 message back: a DHCPv4-response with nothing else in it but what of `softwire`
+    /// was asked for, and around it a Relay-reply for every level. `points` are those of [`Back::xid`]'s profile.
     ///
     /// # Errors
     /// When it would be longer than a datagram.
-    pub fn response(&self, points: CodePoints, dhcpv4: &[u8]) -> Result<Vec<u8>, TooLong> {
+    pub fn response(
+        &self,
+        points: CodePoints,
+        dhcpv4: &[u8],
+        softwire: &Softwire,
+    ) -> Result<Vec<u8>, TooLong> {
         let len = u16::try_from(dhcpv4.len()).map_err(|_| TooLong)?;
         let [a, b, c] = self.xid.map_or([0; 3], |xid| xid.0);
         let [code, also_code] = points.message.0.to_be_bytes();
         let [high, low] = len.to_be_bytes();
-        self.around(&[points.response.0, a, b, c, code, also_code, high, low], dhcpv4)
+        self.around(
+            &[points.response.0, a, b, c, code, also_code, high, low],
+            dhcpv4,
+            &softwire.options(self.asked)?,
+        )
     }
 
     /// The payload that takes a DHCPv6 message back.
@@ -111,25 +125,26 @@ impl Back {
     /// # Errors
     /// When it would be longer than a datagram.
     pub fn reply(&self, dhcpv6: &[u8]) -> Result<Vec<u8>, TooLong> {
-        self.around(&[], dhcpv6)
+        self.around(&[], dhcpv6, &[])
     }
 
-    /// A message of a head and a body, in one pass over one buffer.
-    fn around(&self, head: &[u8], body: &[u8]) -> Result<Vec<u8>, TooLong> {
-        let len = self.levels.iter().map(Level::len).sum::<usize>() + head.len() + body.len();
+    /// A message of a head, a body and a tail, in one pass over one buffer.
+    fn around(&self, head: &[u8], body: &[u8], tail: &[u8]) -> Result<Vec<u8>, TooLong> {
+        let message = [head, body, tail];
+        let len = self.levels.iter().map(Level::len).chain(message.map(<[u8]>::len)).sum::<usize>();
         if len > MAX_PAYLOAD {
             return Err(TooLong);
         }
         let mut w = Writer::with_capacity(len);
-        nest(&mut w, &self.levels, head, body);
+        nest(&mut w, &self.levels, message);
         w.finish()
     }
 }
 
 /// As deep as there are levels.
-fn nest(w: &mut Writer, levels: &[Level], head: &[u8], body: &[u8]) {
+fn nest(w: &mut Writer, levels: &[Level], message: [&[u8]; 3]) {
     let Some((outermost, inner)) = levels.split_first() else {
-        w.bytes(head).bytes(body);
+        message.iter().for_each(|part| _ = w.bytes(part));
         return;
     };
     w.u8(MessageType::RELAY_REPL.0).u8(outermost.hop_count);
@@ -140,7 +155,7 @@ fn nest(w: &mut Writer, levels: &[Level], head: &[u8], body: &[u8]) {
     if let Some(port) = outermost.relay_port {
         w.option6(OptionCode::RELAY_PORT, |w| _ = w.u16(port));
     }
-    w.option6(OptionCode::RELAY_MSG, |w| nest(w, inner, head, body));
+    w.option6(OptionCode::RELAY_MSG, |w| nest(w, inner, message));
 }
 
 #[cfg(test)]
@@ -208,10 +223,29 @@ mod tests {
         let options = vec![(OptionCode::INTERFACE_ID, &b""[..]), (OptionCode::RELAY_PORT, &[0x27, 0x10])];
         let twice = forward(&once, 1, options);
         let back = way("2001:db8::1", "2001:db8:100::1", &twice);
-        let response = back.response(CodePoints::RFC7341, &[1, 2, 3]).unwrap();
+        let response = back.response(CodePoints::RFC7341, &[1, 2, 3], &told()).unwrap();
         let alone = [21, 0, 0, 0, 0, 87, 0, 3, 1, 2, 3];
         assert_eq!(response, Relayed::parse(&twice).unwrap().reply(&alone).unwrap());
         assert_eq!(back.reply(&alone).unwrap(), response);
+    }
+
+    fn told() -> Softwire {
+        Softwire {
+            br: vec!["2001:db8::1".parse().unwrap()],
+            bind_prefix: Some("2001:db8:1::/48".parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_stands_behind_the_message_inside_every_envelope_s46_46() {
+        let relayed = forward(&[20, 0, 0, 0], 0, vec![(OptionCode::INTERFACE_ID, b"wan0")]);
+        let mut back = way("2001:db8::1", "2001:db8:100::1", &relayed);
+        back.asked = Asked { br: true, bind_prefix: true };
+        let response = back.response(CodePoints::RFC7341, &[9], &told()).unwrap();
+        let mut alone = vec![21, 0, 0, 0, 0, 87, 0, 1, 9];
+        alone.extend([0, 90, 0, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        alone.extend([0, 137, 0, 7, 48, 0x20, 1, 0xd, 0xb8, 0, 1]);
+        assert_eq!(response, Relayed::parse(&relayed).unwrap().reply(&alone).unwrap());
     }
 
     #[test]
@@ -220,7 +254,7 @@ mod tests {
         back.xid = Some(Xid6([1, 2, 3]));
         let points =
             CodePoints::of(crate::permit::WireProfile::Draft01, &crate::settings::Draft01::default());
-        assert_eq!(back.response(points, &[9]).unwrap(), [246, 1, 2, 3, 0xd4, 0x31, 0, 1, 9]);
+        assert_eq!(back.response(points, &[9], &told()).unwrap(), [246, 1, 2, 3, 0xd4, 0x31, 0, 1, 9]);
     }
 
     #[test]
@@ -228,6 +262,6 @@ mod tests {
         let back = way("2001:db8::1", "2001:db8:100::1", &forward(&[20, 0, 0, 0], 0, vec![]));
         assert!(back.reply(&[0; MAX_PAYLOAD - 38]).is_ok());
         assert_eq!(back.reply(&[0; MAX_PAYLOAD - 37]), Err(TooLong));
-        assert_eq!(back.response(CodePoints::RFC7341, &[0; 65_536]), Err(TooLong));
+        assert_eq!(back.response(CodePoints::RFC7341, &[0; 65_536], &told()), Err(TooLong));
     }
 }

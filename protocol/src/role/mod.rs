@@ -8,4 +8,5 @@ pub mod link;
 mod rates;
 pub mod relay;
 pub mod server;
+pub mod softwire;
 mod source;

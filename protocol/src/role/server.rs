@@ -6,6 +6,7 @@ mod operator;
 
 use super::back::Back;
 use super::external::{self, External, Silence};
+use super::softwire::{Asked, Softwire};
 use crate::binding::Record;
 use crate::ids::Duid;
 use crate::machine::Machine;
@@ -48,6 +49,8 @@ pub struct ServerSettings {
     pub engine: EngineSettings,
     /// How much is taken from whom.
     pub rates: Rates,
+    /// What clients are told about softwires, if they ask.
+    pub softwire: Softwire,
 }
 
 /// Who answers DHCPv4.
@@ -262,16 +265,19 @@ impl Server {
             unicast: profile == WireProfile::Rfc7341 && message.is_unicast(),
         };
         let xid = (profile == WireProfile::Draft01).then(|| message.xid());
+        // draft01 knows no softwires.
+        let asked = if xid.is_none() { Asked::by(&message) } else { Asked::default() };
+        let back = || Back { asked, ..Back::new(datagram, &levels, xid) };
         if let Some(external) = &self.external {
-            external.forward(&query, &Back::new(datagram, &levels, xid), out)?;
+            external.forward(&query, &back(), out)?;
             self.tally.count(Done::Upstream);
             let kind = inner.kind();
             out.extend(kind.and_then(|kind| self.silence.asked(now, kind)).map(Effect::Notify));
             return Ok(None);
         }
         let Some(answer) = self.engine4.handle(now, &query, &mut cx)? else { return Ok(None) };
-        let back = Back::new(datagram, &levels, xid);
-        let payload = back.response(points, &answer).map_err(no_room)?;
+        let back = back();
+        let payload = back.response(points, &answer, &self.settings.softwire).map_err(no_room)?;
         bounded(datagram, back, payload).map(Some)
     }
 
@@ -283,7 +289,8 @@ impl Server {
         back.source = back.source.filter(|source| self.door.is_own(*source));
         self.silence.answered();
         let profile = back.xid.map_or(WireProfile::Rfc7341, |_| WireProfile::Draft01);
-        let payload = back.response(self.door.points(profile), &answer).map_err(no_room)?;
+        let points = self.door.points(profile);
+        let payload = back.response(points, &answer, &self.settings.softwire).map_err(no_room)?;
         self.tally.count(Done::Downstream);
         Ok((back, payload))
     }

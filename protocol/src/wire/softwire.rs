@@ -5,6 +5,7 @@
 use super::reader::Reader;
 use super::v6::Options;
 use super::v6_option::OptionCode;
+use super::writer::Writer;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -42,6 +43,15 @@ pub fn border_relay(value: &[u8]) -> Option<Ipv6Addr> {
 pub fn bind_prefix(value: &[u8]) -> Option<Prefix6> {
     let mut reader = Reader::new(value);
     Prefix6::read(&mut reader).filter(|_| reader.is_empty())
+}
+
+/// Writes what [`bind_prefix`] reads.
+pub fn emit_bind_prefix(w: &mut Writer, prefix: crate::prefix::Prefix6) {
+    let significant = usize::from(prefix.length().div_ceil(8));
+    w.u8(prefix.length());
+    for octet in prefix.address().octets().iter().take(significant) {
+        w.u8(*octet);
+    }
 }
 
 /// S46_PRIORITY (RFC 8026 §1.4): mechanisms by their option codes, preferred first. Codes that name none are left

@@ -3,6 +3,7 @@
 use dhcp4o6_protocol::provider::{Datagram, Effect, Port};
 use dhcp4o6_protocol::role::back::Back;
 use dhcp4o6_protocol::role::external::{External, Settings};
+use dhcp4o6_protocol::role::softwire::Asked;
 use dhcp4o6_protocol::server4::Query;
 use dhcp4o6_protocol::way::Way;
 use dhcp4o6_protocol::wire::v4::{self, Message, MessageType, code};
@@ -13,7 +14,15 @@ const GIADDR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const CLIENT: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7);
 
 fn back() -> Back {
-    Back { xid: None, interface: 3, source: None, to: CLIENT, port: 546, levels: Vec::new() }
+    Back {
+        xid: None,
+        interface: 3,
+        source: None,
+        to: CLIENT,
+        port: 546,
+        levels: Vec::new(),
+        asked: Asked::default(),
+    }
 }
 
 /// Option 82 with which the engine asks for the client and the exchange that `answer` is about, code and length first.

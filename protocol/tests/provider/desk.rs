@@ -5,6 +5,7 @@ use dhcp4o6_protocol::machine::Machine;
 use dhcp4o6_protocol::provider::{Datagram, Effect, Input, Interface, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, Server, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{LeaseTimes, Limits, Pool, Serves, Settings, Subnet};
 use dhcp4o6_protocol::server6;
 use dhcp4o6_protocol::settings::{Draft01, Profile};
@@ -82,6 +83,7 @@ pub(crate) fn settings() -> ServerSettings {
             [192, 0, 2, 217],
         )])),
         rates: Rates::default(),
+        softwire: Softwire::default(),
     }
 }
 

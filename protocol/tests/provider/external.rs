@@ -107,6 +107,24 @@ fn two_customers_behind_one_relay_agent_each_get_their_own_answer() {
 }
 
 #[test]
+fn what_a_query_requests_beside_its_message_is_known_when_the_answer_comes_s46_46() {
+    let mut settings = front();
+    settings.softwire.br = vec![address("2001:db8::1")];
+    let mut desk = Desk::new(settings);
+    let message = discover().emit();
+    let plain = query(0, &message);
+    let asked = query_with(&[20, 0, 0, 0], &[(6, &octets("0089 005a")), (87, &message)]);
+    let payloads = [plain, asked].map(|query| {
+        let answer = answer(&forwarded(&desk.effects(LAN, CLIENT, GROUP, &query)));
+        sent(&desk.input(from_behind(&answer))).payload
+    });
+    let [plain, asked] = payloads;
+    dhcpv4(&plain);
+    let told = octets("005a 0010 20010db8000000000000000000000001");
+    assert_eq!(asked, [plain, told].concat());
+}
+
+#[test]
 fn an_answer_to_what_another_front_was_asked_leaves_from_an_address_of_this_one() {
     let mut desk = Desk::new(front());
     let payload = relayed(0, "::", "fe80::1", Some(b"dsl-1"), &query(0, &discover().emit()));

@@ -3,14 +3,16 @@
 use crate::desk::*;
 use dhcp4o6_protocol::machine::Machine;
 use dhcp4o6_protocol::params::MAX_PAYLOAD;
+use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::provider::{Effect, Input};
 use dhcp4o6_protocol::role::back::Back;
 use dhcp4o6_protocol::role::server::{EngineSettings, Server, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::settings::Profile;
 use dhcp4o6_protocol::view::After;
 use dhcp4o6_protocol::wire::o6::CodePoints;
 use dhcp4o6_protocol::wire::v4::{MessageType, code};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Longest history: what is beyond is not read.
@@ -114,6 +116,10 @@ pub(crate) fn back(octets: &[u8]) {
     assert!(again.len() <= octets.len());
     assert_eq!(Back::decode(&again).as_ref(), Some(&way));
     assert!(!way.to.is_multicast() && !way.to.is_unspecified());
-    let response = way.response(CodePoints::RFC7341, &[0; 300]).expect("far below the limit");
+    let told = Softwire {
+        br: vec![Ipv6Addr::LOCALHOST; Softwire::MAX_BORDER_RELAYS],
+        bind_prefix: Some(Prefix6::of(Ipv6Addr::LOCALHOST, 128)),
+    };
+    let response = way.response(CodePoints::RFC7341, &[0; 300], &told).expect("far below the limit");
     assert!(response.len() <= 308 + 9 * (38 + 4 + 255 + 6));
 }

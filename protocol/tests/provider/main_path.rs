@@ -7,6 +7,7 @@ use crate::world::topology::{LINKS, SERVER, prefix};
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::Serves;
 use dhcp4o6_protocol::server6::settings::{Options6, Subnet6};
 use dhcp4o6_protocol::settings::{Draft01, Profile};
@@ -27,6 +28,7 @@ pub(crate) fn provider() -> ServerSettings {
             [192, 0, 2, 209],
         )])),
         rates: Rates::default(),
+        softwire: Softwire::default(),
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::desk::*;
 use dhcp4o6_protocol::ids::hex;
 use dhcp4o6_protocol::role::server::{EngineSettings, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{LeaseTimes, Limits};
+use dhcp4o6_protocol::settings::Profile;
 use dhcp4o6_protocol::time::Lifetime;
 use dhcp4o6_protocol::wire::v4::{self, MessageType, code};
 
@@ -98,6 +100,94 @@ fn a_renewal_by_unicast_flag_is_acknowledged_and_nothing_but_the_message_comes_b
     let answer = desk.sent(LAN, CLIENT, LINK_LOCAL, &renewal);
     assert_eq!(given(&dhcpv4(&answer.payload)).0, MessageType::ACK);
     assert_eq!(answer.source, Some(address(LINK_LOCAL)));
+}
+
+/// [`one_address`], with softwires to tell of.
+fn with_softwires() -> ServerSettings {
+    let softwire = Softwire {
+        br: vec![address("2001:db8::1"), address("2001:db8::2")],
+        bind_prefix: Some("2001:db8:1::/56".parse().unwrap()),
+    };
+    ServerSettings { softwire, ..one_address() }
+}
+
+/// [`g1`] with an option request in front of its message.
+fn requesting(codes: &str) -> Vec<u8> {
+    let codes = octets(codes);
+    query_with(&[20, 0, 0, 0], &[(6, &codes), (87, &g1()[8..])])
+}
+
+const RELAYS: &str = "005a 0010 20010db8000000000000000000000001 005a 0010 20010db8000000000000000000000002";
+const BIND_PREFIX: &str = "0089 0008 38 20010db8000100";
+
+#[test]
+fn softwire_options_that_the_query_requests_stand_behind_the_message_s46_46() {
+    let plain = Desk::new(one_address()).sent(LAN, CLIENT, GROUP, &g1()).payload;
+    for (codes, told) in [
+        ("005a 0089", format!("{RELAYS} {BIND_PREFIX}")),
+        ("0089 005a", format!("{RELAYS} {BIND_PREFIX}")),
+        ("0058 005a", RELAYS.to_owned()),
+        ("0089", BIND_PREFIX.to_owned()),
+    ] {
+        let answer = Desk::new(with_softwires()).sent(LAN, CLIENT, GROUP, &requesting(codes)).payload;
+        assert_eq!(hex(&answer), hex(&[&plain[..], &octets(&told)].concat()), "{codes}");
+    }
+}
+
+#[test]
+fn softwire_options_of_a_relayed_query_are_inside_the_envelope_s46_46() {
+    let direct = Desk::new(with_softwires()).sent(LAN, CLIENT, GROUP, &requesting("005a 0089")).payload;
+    let around = |message: &[u8]| relayed(0, "2001:db8:1::1", CLIENT, Some(b"wan0"), message);
+    let forward = around(&requesting("005a 0089"));
+    let answer = Desk::new(with_softwires()).sent(LAN, "2001:db8:7::1", ANYCAST, &forward).payload;
+    let mut expected = around(&direct);
+    expected[0] = 13;
+    assert_eq!(hex(&answer), hex(&expected));
+}
+
+#[test]
+fn nothing_but_the_message_comes_back_unless_it_is_requested_and_configured_s46_11() {
+    let plain = Desk::new(one_address()).sent(LAN, CLIENT, GROUP, &g1()).payload;
+    for (settings, query) in [
+        (with_softwires(), g1()),
+        (with_softwires(), requesting("0058 0059 0017")),
+        (with_softwires(), requesting("005a00")),
+        (one_address(), requesting("005a 0089 0058")),
+    ] {
+        let answer = Desk::new(settings).sent(LAN, CLIENT, GROUP, &query).payload;
+        assert_eq!(hex(&answer), hex(&plain), "{}", hex(&query[..14]));
+    }
+}
+
+#[test]
+fn a_draft01_response_has_no_softwire_options_s46_11() {
+    let settings = ServerSettings { profile: Profile::Draft01, ..with_softwires() };
+    let codes = settings.draft01;
+    let mut query = query_with(&[0, 1, 2, 3], &[(6, &octets("005a 0089")), (codes.message, &g1()[8..])]);
+    query[0] = codes.request;
+    let answer = Desk::new(settings).sent(LAN, CLIENT, GROUP, &query).payload;
+    assert_eq!(usize::from(u16::from_be_bytes([answer[6], answer[7]])), answer.len() - 8);
+}
+
+#[test]
+fn softwire_options_do_not_make_an_answer_longer_than_a_stranger_gets_sec_07() {
+    // An answer of some 1100 octets to a query of some 300: within four times as much, and with softwires not.
+    let longest = |told: usize| {
+        let mut settings = one_address();
+        let EngineSettings::Builtin(four) = &mut settings.engine else { panic!() };
+        four.options = (0..4).map(|code| (224 + code, vec![7; 215])).collect();
+        settings.softwire.br = (1..=told).map(|host| address(&format!("2001:db8::{host}"))).collect();
+        let message = discover()
+            .with(code::PARAMETER_REQUEST, &[224, 225, 226, 227])
+            .with(code::MAX_MESSAGE_SIZE, &[0x05, 0x78]);
+        let query = query_with(&[20, 0, 0, 0], &[(6, &octets("005a")), (87, &message.emit())]);
+        let mut desk = Desk::new(settings);
+        let answer = desk.effects(LAN, "2001:db8:5::9", ANYCAST, &query);
+        (refused(&answer), query.len())
+    };
+    let (none, len) = longest(0);
+    assert_eq!(none, None, "{len}");
+    assert_eq!(longest(8).0, Some(dhcp4o6_protocol::refused::Refused::NoRoom), "{len}");
 }
 
 #[test]

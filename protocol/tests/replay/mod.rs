@@ -8,6 +8,7 @@ use dhcp4o6_protocol::machine::Machine;
 use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::provider::{Datagram as Received, Effect, Input, Interface, Port};
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, Server, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{LeaseTimes, Limits, Pool, Serves, Settings, Subnet};
 use dhcp4o6_protocol::server6;
 use dhcp4o6_protocol::server6::settings::{Delegate, Options6, Subnet6};
@@ -128,6 +129,7 @@ impl Stand {
             dhcp6: Some(dhcp6),
             engine: EngineSettings::Builtin(four),
             rates: Rates::default(),
+            softwire: Softwire::default(),
         };
         let mut own: Vec<Ipv6Addr> = answers().map(|answer| *v6(answer.from).ip()).collect();
         own.push("2001:db8:6::1".parse().unwrap());

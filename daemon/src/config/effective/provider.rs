@@ -9,6 +9,7 @@ use dhcp4o6_protocol::ids::hex;
 use dhcp4o6_protocol::role::external;
 use dhcp4o6_protocol::role::relay::{ClientSide, Destination, RelaySettings};
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{
     LeaseTimes, Limits, OptionSet, Pool, Reservation, Serves, Settings, Subnet,
 };
@@ -18,8 +19,16 @@ use dhcp4o6_protocol::time::Lifetime;
 
 pub(super) fn server(out: &mut Toml, config: &ServerConfig) {
     let ServerConfig { namespace, interfaces, settings, secret } = config;
-    let ServerSettings { profile: wire, draft01: codes, addresses, accept_from, dhcp6, engine, rates } =
-        settings;
+    let ServerSettings {
+        profile: wire,
+        draft01: codes,
+        addresses,
+        accept_from,
+        dhcp6,
+        engine,
+        rates,
+        softwire: Softwire { br, bind_prefix },
+    } = settings;
     out.head("[server]");
     if let Some(namespace) = namespace {
         out.text("namespace", namespace);
@@ -29,6 +38,10 @@ pub(super) fn server(out: &mut Toml, config: &ServerConfig) {
     out.texts("accept-from", accept_from);
     out.text("profile", profile_word(*wire));
     out.bare("draft01", code_points(codes));
+    out.texts("softwire-br", br);
+    if let Some(prefix) = bind_prefix {
+        out.text("softwire-bind-prefix", &prefix.to_string());
+    }
     match engine {
         EngineSettings::Builtin(settings) => builtin(out, settings, rates),
         EngineSettings::External(settings) => {

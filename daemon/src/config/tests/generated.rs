@@ -7,6 +7,7 @@ use dhcp4o6_protocol::prefix::{Prefix4, Prefix6};
 use dhcp4o6_protocol::role::external::{LinkSelection, Settings as External};
 use dhcp4o6_protocol::role::relay::{ClientSide, Destination};
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{
     LeaseTimes, Limits, OptionSet, Pool, Reservation, Serves, Settings, Sharing, Subnet,
 };
@@ -280,24 +281,41 @@ fn server() -> impl Strategy<Value = ServerConfig> {
     let names = prop::collection::btree_set("[a-z]{1,4}[0-9]", 1..4);
     let rates = (any::<u32>(), any::<u32>(), any::<u32>())
         .prop_map(|(per_source, per_interface_id, total)| Rates { per_source, per_interface_id, total });
+    let bind_prefix = prop::option::of((1_u128..9, 3_u8..=128));
+    let softwire = (addresses6(), bind_prefix).prop_map(|(br, bind_prefix)| Softwire {
+        br,
+        bind_prefix: bind_prefix
+            .map(|(host, len)| Prefix6::of(Ipv6Addr::from_bits(0x2001 << 112 | host), len)),
+    });
     let engine = prop_oneof![builtin(), external()];
     let namespace = prop::option::of("[a-z \"é]{1,5}");
-    (namespace, names, profile(), addresses6(), dhcp6, engine, rates, any::<Option<[u8; 16]>>()).prop_map(
-        |(namespace, interfaces, (profile, draft01), addresses, dhcp6, engine, rates, secret)| ServerConfig {
-            namespace,
-            interfaces: interfaces.into_iter().collect(),
-            secret: secret.filter(|_| matches!(engine, EngineSettings::External(_))),
-            settings: ServerSettings {
-                profile,
-                draft01,
-                accept_from: addresses.iter().map(|address| Prefix6::of(*address, 128)).collect(),
+    (namespace, names, profile(), addresses6(), dhcp6, engine, (rates, softwire), any::<Option<[u8; 16]>>())
+        .prop_map(
+            |(
+                namespace,
+                interfaces,
+                (profile, draft01),
                 addresses,
-                dhcp6: Some(dhcp6).filter(|dhcp6| dhcp6.preference != 7),
+                dhcp6,
                 engine,
-                rates,
+                (rates, softwire),
+                secret,
+            )| ServerConfig {
+                namespace,
+                interfaces: interfaces.into_iter().collect(),
+                secret: secret.filter(|_| matches!(engine, EngineSettings::External(_))),
+                settings: ServerSettings {
+                    profile,
+                    draft01,
+                    accept_from: addresses.iter().map(|address| Prefix6::of(*address, 128)).collect(),
+                    addresses,
+                    dhcp6: Some(dhcp6).filter(|dhcp6| dhcp6.preference != 7),
+                    engine,
+                    rates,
+                    softwire,
+                },
             },
-        },
-    )
+        )
 }
 
 fn relay() -> impl Strategy<Value = RelayConfig> {

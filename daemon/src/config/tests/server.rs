@@ -6,6 +6,7 @@ use dhcp4o6_protocol::binding::Holder;
 use dhcp4o6_protocol::ids::hex_decode;
 use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, ServerSettings};
+use dhcp4o6_protocol::role::softwire::Softwire;
 use dhcp4o6_protocol::server4::settings::{LeaseTimes, Limits, Pool, Serves, Settings, Sharing, Subnet};
 use dhcp4o6_protocol::server6::settings::{Delegate, Options6, Reservation6, Subnet6};
 use dhcp4o6_protocol::time::Lifetime;
@@ -71,7 +72,7 @@ fn the_smallest_useful_server() {
     let settings = config.settings;
     assert_eq!((settings.profile, settings.draft01), (Profile::Rfc7341, Draft01::default()));
     assert_eq!((settings.addresses, settings.accept_from), (vec![], vec![]));
-    assert_eq!(settings.rates, Rates::default());
+    assert_eq!((settings.rates, settings.softwire), (Rates::default(), Softwire::default()));
     let dhcp6 = settings.dhcp6.unwrap();
     assert_eq!((dhcp6.preference, dhcp6.rapid_commit, dhcp6.subnets), (0, false, vec![]));
     assert_eq!(dhcp6.options, Options6 { servers_4o6: Some(vec![]), ..Options6::default() });
@@ -109,6 +110,8 @@ server-id = "192.0.2.1"
 dhcp4-rapid-commit = true
 trust-inner-giaddr = true
 subnet-selection = true
+softwire-br = ["2001:db8::1", "fd00::2"]
+softwire-bind-prefix = "2001:db8:1::/56"
 offer-hold = "30s"
 decline-rest = 7200
 
@@ -211,12 +214,18 @@ fn every_key_of_the_server_has_its_effect() {
     let config = server(EVERYTHING);
     assert_eq!(config.namespace.as_deref(), Some("isp"));
     assert_eq!(config.interfaces, ["lan0", "lan1"]);
-    let ServerSettings { profile, draft01, addresses, accept_from, dhcp6, engine, rates } = config.settings;
+    let ServerSettings { profile, draft01, addresses, accept_from, dhcp6, engine, rates, softwire } =
+        config.settings;
     let codes = Draft01 { request: 250, reply: 251, message: 65001, enable: 65002, servers: 65003 };
     assert_eq!((profile, draft01), (Profile::Dual, codes));
     assert_eq!(addresses, [address6("2001:db8:100::1"), address6("fd00::1")]);
     assert_eq!(accept_from, [prefix6("2001:db8::/32"), prefix6("fd00::7/128")]);
     assert_eq!(rates, Rates { per_source: 21, per_interface_id: 201, total: 10_000 });
+    let told = Softwire {
+        br: vec![address6("2001:db8::1"), address6("fd00::2")],
+        bind_prefix: Some(prefix6("2001:db8:1::/56")),
+    };
+    assert_eq!(softwire, told);
     let EngineSettings::Builtin(engine) = engine else { panic!("{engine:?}") };
     assert_eq!(engine.server_id, Ipv4Addr::new(192, 0, 2, 1));
     assert!(engine.rapid_commit && engine.trust_inner_giaddr && engine.subnet_selection);
@@ -450,6 +459,42 @@ fn lists_of_the_server_are_checked_entry_by_entry() {
         found("[[server.subnet]]", "engine = \"kea\"\n[[server.subnet]]"),
         ["6:1: server.engine: \"kea\" is not valid; must be one of \"builtin\", \"external\""]
     );
+}
+
+#[test]
+fn border_relays_are_few_and_routable_and_a_tunnel_ends_in_a_routable_prefix_s46_46() {
+    let with = |line: &str| found("[[server.subnet]]", &format!("{line}\n[[server.subnet]]"));
+    for address in ["fe80::1", "ff02::1", "::1", "::", "2001:db8::/64", "192.0.2.1"] {
+        assert_eq!(
+            with(&format!("softwire-br = [\"{address}\"]")),
+            [format!(
+                "6:16: server.softwire-br: \"{address}\" is not valid; must be a global or unique local IPv6 address"
+            )]
+        );
+    }
+    assert_eq!(
+        with("softwire-br = [\"2001:db8::1\", \"2001:db8:0::1\"]"),
+        ["6:31: server.softwire-br: \"2001:db8:0::1\" is listed twice; must be listed once"]
+    );
+    let nine: Vec<_> = (1..=9).map(|host| format!("\"2001:db8::{host}\"")).collect();
+    assert_eq!(
+        with(&format!("softwire-br = [{}]", nine.join(","))),
+        ["6:1: server.softwire-br: has 9 entries; must be at most 8"]
+    );
+    for prefix in ["2001:db8::1/64", "2001:db8::", "2001:db8::/129", "fe80::/64", "ff00::/8", "::1/128"] {
+        assert_eq!(
+            with(&format!("softwire-bind-prefix = \"{prefix}\"")),
+            [format!(
+                "6:1: server.softwire-bind-prefix: \"{prefix}\" is not valid; must be an IPv6 prefix of global or \
+                 unique local addresses such as \"2001:db8::/32\", without host bits"
+            )]
+        );
+    }
+    for prefix in ["::/0", "2000::/3", "2001:db8::1/128"] {
+        let line = format!("softwire-bind-prefix = \"{prefix}\"\n[[server.subnet]]");
+        let softwire = server(&SMALLEST.replacen("[[server.subnet]]", &line, 1)).settings.softwire;
+        assert_eq!(softwire, Softwire { br: vec![], bind_prefix: Some(prefix6(prefix)) });
+    }
 }
 
 /// The mistakes of a server with the external engine after one replacement.

@@ -9,19 +9,23 @@
 //! What is in brackets is there if a flag says so. An address is told by what it is like: one of a few everybody
 //! knows, or one that was written before.
 
-use super::{Back, Level};
+use super::{Asked, Back, Level};
 use crate::ids::Xid6;
 use crate::params::{CLIENT6_PORT, RELAY_NESTING, SERVER6_PORT};
 use crate::wire::{Reader, TooLong};
 use std::net::Ipv6Addr;
 
-/// Another number for every change of the format.
+/// Another number for every change of the format but a new flag, which who does not know it refuses.
 const VERSION: u8 = 1;
 
 const HAS_XID: u8 = 1;
 const HAS_INTERFACE: u8 = 2;
 const HAS_PORT: u8 = 4;
 const HAS_SOURCE: u8 = 8;
+const ASKS_BR: u8 = 16;
+const ASKS_BIND_PREFIX: u8 = 32;
+
+const KNOWN_FLAGS: u8 = HAS_XID | HAS_INTERFACE | HAS_PORT | HAS_SOURCE | ASKS_BR | ASKS_BIND_PREFIX;
 
 const HAS_HOP_COUNT: u8 = 1;
 const HAS_INTERFACE_ID: u8 = 2;
@@ -53,7 +57,9 @@ impl Back {
             flag(self.xid.is_some(), HAS_XID)
                 | flag(self.interface != 0, HAS_INTERFACE)
                 | flag(self.port != usual_port, HAS_PORT)
-                | flag(self.source.is_some(), HAS_SOURCE),
+                | flag(self.source.is_some(), HAS_SOURCE)
+                | flag(self.asked.br, ASKS_BR)
+                | flag(self.asked.bind_prefix, ASKS_BIND_PREFIX),
         );
         octets.extend(self.xid.iter().flat_map(|xid| xid.0));
         if self.interface != 0 {
@@ -79,10 +85,7 @@ impl Back {
         let first = reader.u8()?;
         let levels = first & 0x0f;
         let flags = reader.u8()?;
-        if first >> 4 != VERSION
-            || usize::from(levels) > RELAY_NESTING
-            || flags & !(HAS_XID | HAS_INTERFACE | HAS_PORT | HAS_SOURCE) != 0
-        {
+        if first >> 4 != VERSION || usize::from(levels) > RELAY_NESTING || flags & !KNOWN_FLAGS != 0 {
             return None;
         }
         let has = |flag| flags & flag != 0;
@@ -93,7 +96,8 @@ impl Back {
         let source = if has(HAS_SOURCE) { Some(known.take(&mut reader)?) } else { None };
         let levels: Option<Vec<Level>> =
             (0..levels).rev().map(|place| take_level(&mut reader, &mut known, place)).collect();
-        let back = Self { xid, interface, source, to, port, levels: levels? };
+        let asked = Asked { br: has(ASKS_BR), bind_prefix: has(ASKS_BIND_PREFIX) };
+        let back = Self { xid, interface, source, to, port, levels: levels?, asked };
         let nowhere = |address: Ipv6Addr| address.is_multicast() || address.is_unspecified();
         let leads_somewhere = !nowhere(to) && !source.is_some_and(nowhere);
         (reader.is_empty() && leads_somewhere).then_some(back)
@@ -301,7 +305,7 @@ mod tests {
 
     fn direct(to: &str, source: Option<&str>) -> Back {
         let (to, source) = (address(to), source.map(address));
-        Back { xid: None, interface: 3, source, to, port: 546, levels: Vec::new() }
+        Back { xid: None, interface: 3, source, to, port: 546, levels: Vec::new(), asked: Asked::default() }
     }
 
     fn level(place: u8, link: &str, peer: &str, interface_id: Option<&[u8]>) -> Level {
@@ -316,7 +320,7 @@ mod tests {
 
     fn relayed(to: &str, source: &str, levels: Vec<Level>) -> Back {
         let (to, source) = (address(to), Some(address(source)));
-        Back { xid: None, interface: 0, source, to, port: 547, levels }
+        Back { xid: None, interface: 0, source, to, port: 547, levels, asked: Asked::default() }
     }
 
     /// The octets, after a look at whether they read back.
@@ -332,6 +336,18 @@ mod tests {
         assert_eq!(hex(&encoded(&direct("fe80::5eff:fe10:1", None))), "10020321255e1001");
         let asked = direct("2001:db8:5::9", Some("2001:db8:100::1"));
         assert_eq!(hex(&encoded(&asked)), "100a0305f420010db8050109350c01000101");
+    }
+
+    #[test]
+    fn what_a_query_asks_for_travels_along_without_an_octet_more_s46_46() {
+        for (br, bind_prefix, octets) in [
+            (true, false, "10120321255e1001"),
+            (false, true, "10220321255e1001"),
+            (true, true, "10320321255e1001"),
+        ] {
+            let asked = Asked { br, bind_prefix };
+            assert_eq!(hex(&encoded(&Back { asked, ..direct("fe80::5eff:fe10:1", None) })), octets);
+        }
     }
 
     #[test]
@@ -394,7 +410,7 @@ mod tests {
             other[0] = version << 4 | other[0] & 0x0f;
             assert_eq!(Back::decode(&other), None);
         }
-        for flags in 0x10..=0xff {
+        for flags in 0x40..=0xff {
             let mut other = octets.clone();
             other[1] = flags;
             assert_eq!(Back::decode(&other), None);
@@ -444,8 +460,10 @@ mod tests {
             to in addresses().prop_filter("unicast", unicast),
             port in prop_oneof![Just(546_u16), Just(547), any::<u16>()],
             levels in levels(),
+            (br, bind_prefix) in any::<(bool, bool)>(),
         ) {
-            let back = Back { xid: xid.map(Xid6), interface, source, to, port, levels };
+            let asked = Asked { br, bind_prefix };
+            let back = Back { xid: xid.map(Xid6), interface, source, to, port, levels, asked };
             let octets = back.encode().unwrap();
             prop_assert_eq!(Back::decode(&octets), Some(back));
             for end in 0..octets.len() {

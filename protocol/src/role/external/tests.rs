@@ -7,6 +7,7 @@ mod servers;
 use super::*;
 use crate::ids::Xid4;
 use crate::role::back::Level;
+use crate::role::softwire::Asked;
 use crate::way::Hop;
 use crate::wire::v4::{COOKIE, Outgoing};
 use std::net::Ipv6Addr;
@@ -36,7 +37,15 @@ fn ip(text: &str) -> Ipv6Addr {
 }
 
 fn direct() -> Back {
-    Back { xid: None, interface: 3, source: None, to: ip("fe80::5eff:fe10:1"), port: 546, levels: Vec::new() }
+    Back {
+        xid: None,
+        interface: 3,
+        source: None,
+        to: ip("fe80::5eff:fe10:1"),
+        port: 546,
+        levels: Vec::new(),
+        asked: Asked::default(),
+    }
 }
 
 /// Through one relay agent, whose interface-id has so many octets.
@@ -49,7 +58,7 @@ fn relayed(interface_id: usize) -> Back {
         relay_port: None,
     };
     let (to, source) = (ip("2001:db8:1:1::1"), Some(ip("2001:db8:100::1")));
-    Back { xid: None, interface: 0, source, to, port: 547, levels: vec![level] }
+    Back { xid: None, interface: 0, source, to, port: 547, levels: vec![level], asked: Asked::default() }
 }
 
 /// A client's message with these options after 53 and 61.

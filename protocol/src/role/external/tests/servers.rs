@@ -106,14 +106,21 @@ fn way_back() -> impl Strategy<Value = Back> {
         interface_id,
         relay_port,
     });
-    (any::<(Option<[u8; 3]>, u32, u16)>(), address(), proptest::option::of(address()), vec(level, 0..3))
-        .prop_map(|((xid, interface, port), to, source, levels)| Back {
+    (
+        any::<(Option<[u8; 3]>, u32, u16)>(),
+        address(),
+        proptest::option::of(address()),
+        vec(level, 0..3),
+        any::<(bool, bool)>(),
+    )
+        .prop_map(|((xid, interface, port), to, source, levels, (br, bind_prefix))| Back {
             xid: xid.map(crate::ids::Xid6),
             interface,
             source,
             to,
             port,
             levels,
+            asked: Asked { br, bind_prefix },
         })
 }
 
