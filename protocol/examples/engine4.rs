@@ -70,7 +70,13 @@ fn ask(engine: &mut Engine, now: Instant, number: u32, octets: &[u8]) -> Ipv4Add
     let hop = Hop { link_address: "2001:db8:ffff::1".parse().unwrap(), interface_id: Some(b"eth 0/1/2:100") };
     let way = Way { interface: "lan0", client: source(number), hops: vec![hop] };
     let (mut tally, mut changes, mut notices) = (Tally::default(), Vec::new(), Vec::new());
-    let mut cx = Cx { may_grant: true, tally: &mut tally, changes: &mut changes, notices: &mut notices };
+    let mut cx = Cx {
+        may_grant: true,
+        tally: &mut tally,
+        changes: &mut changes,
+        notices: &mut notices,
+        refused: None,
+    };
     let query = Query { message: &message, way: &way, unicast: false };
     let answer = engine.handle(now, &query, &mut cx).unwrap().unwrap();
     Message::parse(&answer).unwrap().yiaddr

@@ -65,7 +65,7 @@ pub enum State {
     Declined,
 }
 
-/// Where a client was when it got its lease: RELEASE, DECLINE and renewal must come from there.
+/// Where a client was when it got its lease: what ends it, and what asks this server to extend it, must come from there.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Origin {
     /// Its /64, as the upper half of the address.
@@ -124,6 +124,8 @@ pub struct Binding6 {
     pub preferred_until: Option<Instant>,
     /// When its valid lifetime ends; `None` is never.
     pub expires_at: Option<Instant>,
+    /// Where the client was.
+    pub origin: Origin,
 }
 
 /// Whom an address is kept for.

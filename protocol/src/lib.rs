@@ -8,6 +8,7 @@ pub mod acd;
 pub mod binding;
 pub mod client4;
 pub mod client6;
+mod counts;
 pub mod exchange;
 pub mod explain;
 pub mod facts;

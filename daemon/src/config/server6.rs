@@ -38,6 +38,7 @@ pub(super) struct Draft {
     enabled: bool,
     preference: u8,
     rapid_commit: bool,
+    leases_per_origin: u32,
     options: OptionsDraft,
     subnets: subnet6::Drafts,
 }
@@ -48,6 +49,7 @@ impl Default for Draft {
             enabled: true,
             preference: 0,
             rapid_commit: false,
+            leases_per_origin: Settings::default().leases_per_origin,
             options: OptionsDraft::default(),
             subnets: subnet6::Drafts::default(),
         }
@@ -59,6 +61,7 @@ impl Draft {
         reader.boolean("enabled", &mut self.enabled);
         reader.number("preference", &mut self.preference, 0..=255);
         reader.boolean("rapid-commit", &mut self.rapid_commit);
+        reader.number("leases-per-origin", &mut self.leases_per_origin, 0..=i64::from(u32::MAX));
         self.options.read(reader);
         reader.tables("subnet", |table| self.subnets.read(table));
     }
@@ -72,8 +75,13 @@ impl Draft {
             servers_4o6: enables.then(|| self.options.servers_4o6.values()),
             ..self.options.finish()
         };
-        let settings =
-            Settings { preference: self.preference, rapid_commit: self.rapid_commit, options, subnets };
+        let settings = Settings {
+            preference: self.preference,
+            rapid_commit: self.rapid_commit,
+            leases_per_origin: self.leases_per_origin,
+            options,
+            subnets,
+        };
         self.enabled.then_some(settings)
     }
 }

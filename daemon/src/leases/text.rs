@@ -6,7 +6,8 @@
 //! ```json
 //! {"record":"lease4","address":"192.0.2.10","client":{"id":"ff00000001000300010200"},"state":"bound",
 //!  "changed":1793700000.25,"expires":1793703600.25,"origin":{"network":"2001:db8:1:2::/64"},"source":"2001:db8:1:2::5"}
-//! {"record":"lease6","prefix":"2001:db8:8000::/56","duid":"000300010200","iaid":1,"state":"bound","changed":1793700000}
+//! {"record":"lease6","prefix":"2001:db8:8000::/56","duid":"000300010200","iaid":1,"state":"bound","changed":1793700000,
+//!  "origin":{"link":{"address":"fe80::5","link":"6c616e30"}}}
 //! {"record":"reserve4","address":"192.0.2.7","holder":{"circuit":"6c616e30"}}
 //! ```
 //! (Each on one line.) The records `gone4`, `gone6` and `unreserve4`, which say that there is none any more, are read and

@@ -76,7 +76,7 @@ fn lease4(binding: &Binding4, out: &mut Vec<u8>) {
     flags |= if binding.expires_at.is_some() { flag::EXPIRES } else { 0 };
     flags |= if binding.softwire.is_some() { flag::SOFTWIRE } else { 0 };
     flags |= if matches!(binding.client, ClientKey::Hardware(..)) { flag::HARDWARE } else { 0 };
-    flags |= if matches!(binding.origin, Origin::Link(..)) { flag::LINK } else { 0 };
+    flags |= link_flag(&binding.origin);
     out.extend([LEASE4, flags]);
     slot4(binding.slot, out);
     match &binding.client {
@@ -88,13 +88,7 @@ fn lease4(binding: &Binding4, out: &mut Vec<u8>) {
     }
     moment(Some(binding.changed_at), out);
     moment(binding.expires_at, out);
-    match &binding.origin {
-        Origin::Network(network) => out.extend(network.to_be_bytes()),
-        Origin::Link(interface, link) => {
-            out.extend(interface.to_be_bytes());
-            string(link, out);
-        }
-    }
+    origin(&binding.origin, out);
     out.extend(binding.source.octets());
     string(&binding.host_name, out);
     out.extend(binding.softwire.iter().flat_map(Ipv6Addr::octets));
@@ -104,6 +98,7 @@ fn lease6(binding: &Binding6, out: &mut Vec<u8>) {
     let mut flags = state(binding.state) | prefix_flag(binding.slot);
     flags |= if binding.expires_at.is_some() { flag::EXPIRES } else { 0 };
     flags |= if binding.preferred_until.is_some() { flag::PREFERRED } else { 0 };
+    flags |= link_flag(&binding.origin);
     out.extend([LEASE6, flags]);
     slot6(binding.slot, out);
     string(binding.client.as_bytes(), out);
@@ -111,6 +106,7 @@ fn lease6(binding: &Binding6, out: &mut Vec<u8>) {
     moment(Some(binding.changed_at), out);
     moment(binding.preferred_until, out);
     moment(binding.expires_at, out);
+    origin(&binding.origin, out);
 }
 
 const fn state(state: State) -> u8 {
@@ -129,6 +125,10 @@ const fn prefix_flag(slot: Slot6) -> u8 {
     if matches!(slot, Slot6::Prefix(..)) { flag::PREFIX } else { 0 }
 }
 
+const fn link_flag(origin: &Origin) -> u8 {
+    if matches!(origin, Origin::Link(..)) { flag::LINK } else { 0 }
+}
+
 fn slot4(slot: Slot4, out: &mut Vec<u8>) {
     out.extend(slot.address.octets());
     if let Some(PortSet { offset, psid_len, psid }) = slot.ports {
@@ -143,6 +143,16 @@ fn slot6(slot: Slot6, out: &mut Vec<u8>) {
         Slot6::Prefix(address, length) => {
             out.extend(address.octets());
             out.push(length);
+        }
+    }
+}
+
+fn origin(origin: &Origin, out: &mut Vec<u8>) {
+    match origin {
+        Origin::Network(network) => out.extend(network.to_be_bytes()),
+        Origin::Link(interface, link) => {
+            out.extend(interface.to_be_bytes());
+            string(link, out);
         }
     }
 }
@@ -224,11 +234,7 @@ impl Input<'_> {
             },
             changed_at: self.moment()?,
             expires_at: self.moment_if(flags & EXPIRES != 0)?,
-            origin: if flags & LINK == 0 {
-                Origin::Network(self.u64()?)
-            } else {
-                Origin::Link(self.u64()?, self.string()?)
-            },
+            origin: self.origin(flags)?,
             source: self.0.ipv6()?,
             host_name: self.string()?,
             softwire: if flags & SOFTWIRE == 0 { None } else { Some(self.0.ipv6()?) },
@@ -236,8 +242,8 @@ impl Input<'_> {
     }
 
     fn lease6(&mut self) -> Option<Binding6> {
-        use flag::{EXPIRES, PREFERRED, PREFIX, STATE};
-        let flags = self.flags(STATE | PREFIX | EXPIRES | PREFERRED)?;
+        use flag::{EXPIRES, LINK, PREFERRED, PREFIX, STATE};
+        let flags = self.flags(STATE | PREFIX | EXPIRES | PREFERRED | LINK)?;
         Some(Binding6 {
             state: state_of(flags)?,
             slot: self.slot6(flags)?,
@@ -246,6 +252,7 @@ impl Input<'_> {
             changed_at: self.moment()?,
             preferred_until: self.moment_if(flags & PREFERRED != 0)?,
             expires_at: self.moment_if(flags & EXPIRES != 0)?,
+            origin: self.origin(flags)?,
         })
     }
 
@@ -265,6 +272,14 @@ impl Input<'_> {
         }
         let length = self.0.u8().filter(|length| *length <= 128)?;
         Some(Slot6::Prefix(address, length))
+    }
+
+    fn origin(&mut self, flags: u8) -> Option<Origin> {
+        let number = self.u64()?;
+        if flags & flag::LINK == 0 {
+            return Some(Origin::Network(number));
+        }
+        self.string().map(|link| Origin::Link(number, link))
     }
 
     fn holder(&mut self) -> Option<Holder> {

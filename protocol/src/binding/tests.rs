@@ -39,17 +39,20 @@ fn duids() -> impl Strategy<Value = Duid> {
     proptest::collection::vec(any::<u8>(), 3..=130).prop_map(|octets| Duid::new(octets).unwrap())
 }
 
+fn origins() -> impl Strategy<Value = Origin> {
+    prop_oneof![
+        any::<u64>().prop_map(Origin::Network),
+        (any::<u64>(), strings()).prop_map(|(interface, link)| Origin::Link(interface, link)),
+    ]
+}
+
 fn bindings4() -> impl Strategy<Value = Binding4> {
     let client = prop_oneof![
         strings().prop_map(ClientKey::Id),
         (any::<u8>(), strings()).prop_map(|(kind, address)| ClientKey::Hardware(kind, address)),
     ];
-    let origin = prop_oneof![
-        any::<u64>().prop_map(Origin::Network),
-        (any::<u64>(), strings()).prop_map(|(interface, link)| Origin::Link(interface, link)),
-    ];
     let when = (states(), moments(), maybe(moments()));
-    let whence = (origin, any::<Ipv6Addr>(), strings(), any::<Option<Ipv6Addr>>());
+    let whence = (origins(), any::<Ipv6Addr>(), strings(), any::<Option<Ipv6Addr>>());
     (slots4(), client, when, whence).prop_map(|(slot, client, when, whence)| Binding4 {
         slot,
         client,
@@ -65,14 +68,17 @@ fn bindings4() -> impl Strategy<Value = Binding4> {
 
 fn bindings6() -> impl Strategy<Value = Binding6> {
     let when = (states(), moments(), maybe(moments()), maybe(moments()));
-    (slots6(), duids(), any::<u32>(), when).prop_map(|(slot, client, iaid, when)| Binding6 {
-        slot,
-        client,
-        iaid,
-        state: when.0,
-        changed_at: when.1,
-        preferred_until: when.2,
-        expires_at: when.3,
+    (slots6(), duids(), any::<u32>(), when, origins()).prop_map(|(slot, client, iaid, when, origin)| {
+        Binding6 {
+            slot,
+            client,
+            iaid,
+            state: when.0,
+            changed_at: when.1,
+            preferred_until: when.2,
+            expires_at: when.3,
+            origin,
+        }
     })
 }
 
@@ -174,12 +180,26 @@ fn the_form_on_disk_does_not_change() {
         changed_at: Instant::from_secs(1),
         preferred_until: Some(Instant::from_secs(2)),
         expires_at: Some(Instant::from_secs(3)),
+        origin: Origin::Network(0x2001_0db8_0001_0002),
     };
     let octets = [
         "03 39 20010db8800000000000000000000000 38 0a 0003000102005e100001 00000009",
-        "00000000000f4240 00000000001e8480 00000000002dc6c0",
+        "00000000000f4240 00000000001e8480 00000000002dc6c0 20010db800010002",
     ];
-    assert_eq!(hex(&encoded(&Record::Lease6(delegated))), octets.concat().replace(' ', ""));
+    assert_eq!(hex(&encoded(&Record::Lease6(delegated.clone()))), octets.concat().replace(' ', ""));
+    let address = Binding6 {
+        slot: Slot6::Address("2001:db8::1".parse().unwrap()),
+        state: State::Bound,
+        preferred_until: None,
+        expires_at: None,
+        origin: Origin::Link(0xfe, b"lan0".to_vec()),
+        ..delegated
+    };
+    let octets = [
+        "03 40 20010db8000000000000000000000001 0a 0003000102005e100001 00000009",
+        "00000000000f4240 00000000000000fe 04 6c616e30",
+    ];
+    assert_eq!(hex(&encoded(&Record::Lease6(address))), octets.concat().replace(' ', ""));
     let reserved =
         Record::Reserve4 { address: [192, 0, 2, 7].into(), holder: Holder::Circuit(b"7".to_vec()) };
     assert_eq!(hex(&encoded(&reserved)), "05c0000207020137");
@@ -216,6 +236,7 @@ fn every_moment_of_a_record_is_found() {
         changed_at: Instant::from_secs(1),
         preferred_until: Some(Instant::from_secs(2)),
         expires_at: Some(Instant::from_secs(3)),
+        origin: Origin::Network(1),
     });
     let mut seen = Vec::new();
     record.each_moment(|moment| seen.push(*moment));

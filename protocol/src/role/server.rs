@@ -243,12 +243,13 @@ impl Server {
             tally: &mut self.tally,
             changes: &mut self.changes,
             notices: &mut self.notices,
+            refused: None,
         };
         let Kind::Query(profile) = kind else {
             let unicast = levels.is_empty() && !datagram.to.is_multicast();
-            let Some(answer) = self.engine6.handle(now, &message, &way, unicast, &mut cx)? else {
-                return Ok(None);
-            };
+            let answer = self.engine6.handle(now, &message, &way, unicast, &mut cx)?;
+            out.extend(cx.refused.map(Effect::Refused));
+            let Some(answer) = answer else { return Ok(None) };
             let back = Back::new(datagram, &levels, None);
             let payload = back.reply(&answer).map_err(no_room)?;
             return bounded(datagram, back, payload).map(Some);

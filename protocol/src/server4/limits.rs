@@ -1,16 +1,17 @@
 //! What one place, or one client, takes from others.
 
 use super::settings::Limits;
+use crate::counts::Counts;
 use crate::time::Instant;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How many leases and offers there are in each place, and behind each circuit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
-    origins: BTreeMap<u64, u32>,
+    origins: Counts<u64>,
     /// Empty while nobody limits them.
-    circuits: BTreeMap<u32, u32>,
+    circuits: Counts<u32>,
     with_circuits: bool,
 }
 
@@ -25,38 +26,24 @@ impl Places {
     }
 
     pub(super) fn add(&mut self, origin: u64, circuit: u32) {
-        up(&mut self.origins, origin);
+        self.origins.up(origin);
         if self.with_circuits && circuit != 0 {
-            up(&mut self.circuits, circuit);
+            self.circuits.up(circuit);
         }
     }
 
     pub(super) fn remove(&mut self, origin: u64, circuit: u32) {
-        down(&mut self.origins, origin);
+        self.origins.down(&origin);
         if self.with_circuits && circuit != 0 {
-            down(&mut self.circuits, circuit);
+            self.circuits.down(&circuit);
         }
     }
 
     /// There is room for one more lease.
     pub(super) fn has_room(&self, limits: &Limits, origin: u64, circuit: u32) -> bool {
-        let below = |count: Option<&u32>, limit: u32| limit == 0 || count.copied().unwrap_or(0) < limit;
-        below(self.origins.get(&origin), limits.leases_per_origin)
-            && (circuit == 0 || below(self.circuits.get(&circuit), limits.leases_per_interface_id))
-    }
-}
-
-fn up<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K) {
-    let count = counts.entry(key).or_default();
-    *count = count.saturating_add(1);
-}
-
-fn down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            counts.remove(&key);
-        }
+        let below = |count: u32, limit: u32| limit == 0 || count < limit;
+        below(self.origins.of(&origin), limits.leases_per_origin)
+            && (circuit == 0 || below(self.circuits.of(&circuit), limits.leases_per_interface_id))
     }
 }
 
@@ -64,7 +51,7 @@ fn down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K) {
 #[derive(Debug, Default)]
 pub(super) struct Declines {
     recent: VecDeque<(Instant, u64)>,
-    counts: BTreeMap<u64, u32>,
+    counts: Counts<u64>,
 }
 
 impl Declines {
@@ -77,20 +64,20 @@ impl Declines {
         while self.recent.front().is_some_and(|(at, _)| *at + Self::WINDOW <= now) {
             self.forget_first();
         }
-        if self.counts.get(&who).copied().unwrap_or(0) >= limit {
+        if self.counts.of(&who) >= limit {
             return false;
         }
         if self.recent.len() >= Self::MOST {
             self.forget_first();
         }
         self.recent.push_back((now, who));
-        up(&mut self.counts, who);
+        self.counts.up(who);
         true
     }
 
     fn forget_first(&mut self) {
         if let Some((_, who)) = self.recent.pop_front() {
-            down(&mut self.counts, who);
+            self.counts.down(&who);
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct Cx<'a> {
     pub changes: &'a mut Vec<Change>,
     /// What an operator should hear.
     pub notices: &'a mut Vec<Notice>,
+    /// Why something in a message that is answered was refused, if anything was.
+    pub refused: Option<Refused>,
 }
 
 /// The engine: settings, and a table of bindings.

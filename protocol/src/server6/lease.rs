@@ -5,7 +5,7 @@ use super::query::{Asks, Association, Query};
 use super::reply::{Answer, Given, Reply};
 use super::slot::{Kind, extent};
 use super::table::{Owner, Table, holds, is_live};
-use crate::binding::{Binding6, Record, Slot6, State};
+use crate::binding::{Binding6, Origin, Record, Slot6, State};
 use crate::ids::Duid;
 use crate::provider::Notice;
 use crate::refused::Refused;
@@ -27,6 +27,10 @@ pub(super) struct Session<'a, 'cx> {
     /// There are subnets.
     pub(super) any: bool,
     pub(super) way: &'a Way<'a>,
+    /// Of [`Session::way`].
+    pub(super) origin: Origin,
+    /// Most leases of one origin and kind; 0 is no limit.
+    pub(super) limit: u32,
     pub(super) table: &'a mut Table,
     pub(super) cx: &'a mut Cx<'cx>,
 }
@@ -126,6 +130,11 @@ impl<'a> Session<'a, '_> {
             false => Outcome::Unanswered,
         };
         let Some(place) = self.usable(kind) else { return unknown() };
+        // Who asks any server may have moved. Who asks us is where it was, or is somebody else: a client that did move
+        // sends a Request next (RFC 8415 §18.2.10.1), and that moves what it has.
+        if renew && self.has_elsewhere(owner, place) {
+            return unknown();
+        }
         if self.current(owner, place).is_some() {
             return self.assign_one(association, &[], Purpose::Extend, &[]);
         }
@@ -187,6 +196,13 @@ impl<'a> Session<'a, '_> {
             }
             return Outcome::Answer(Answer { over, ..none });
         };
+        if !self.has_room(owner, place, slot, taken) {
+            self.cx.refused = Some(Refused::LeaseLimit);
+            // What the client has it keeps: where it was.
+            let others = listed.filter(|slot| !self.held(owner, place).any(|held| held.slot == *slot));
+            let over = others.filter(|_| purpose == Purpose::Extend).collect();
+            return Outcome::Answer(Answer { over, ..none });
+        }
         let given = Given { slot, preferred: place.subnet.preferred, valid: place.subnet.valid };
         let mut over = Vec::new();
         if purpose != Purpose::Offer {
@@ -234,6 +250,39 @@ impl<'a> Session<'a, '_> {
         })
     }
 
+    /// What the association has at this place, or had before other settings took it out of every pool.
+    fn held(&self, owner: Owner<'_>, place: Place<'_>) -> impl Iterator<Item = &Binding6> {
+        self.table.of(owner).filter(move |held| {
+            held.state == State::Bound
+                && is_live(self.now, held)
+                && self.table.subnet_of(held.slot).is_none_or(|subnet| subnet == place.index)
+        })
+    }
+
+    /// The association was given what it has elsewhere, and none of it is kept for its client.
+    fn has_elsewhere(&self, owner: Owner<'_>, place: Place<'_>) -> bool {
+        let is_kept = |slot| self.table.reserved_for(owner, place.index).any(|kept| kept == slot);
+        let mut held = self.held(owner, place).peekable();
+        held.peek().is_some() && held.all(|held| held.origin != self.origin && !is_kept(held.slot))
+    }
+
+    /// The association may have `slot`: it has one from here already, this one is kept for its client, or fewer are
+    /// given from here than may be. `taken` is on offer in the same answer.
+    fn has_room(&self, owner: Owner<'_>, place: Place<'_>, slot: Slot6, taken: &[Slot6]) -> bool {
+        let is_from_here = |held: &Binding6| held.origin == self.origin && is_live(self.now, held);
+        if self.limit == 0
+            || self.held(owner, place).any(is_from_here)
+            || self.table.reserved_for(owner, place.index).any(|kept| kept == slot)
+        {
+            return true;
+        }
+        let offered = taken.iter().filter(|slot| {
+            Kind::of(**slot) == owner.kind && !self.table.get(**slot).is_some_and(is_from_here)
+        });
+        let offered = u32::try_from(offered.count()).unwrap_or(u32::MAX);
+        self.table.leases_at(&self.origin, owner.kind).saturating_add(offered) < self.limit
+    }
+
     /// The association has `given`, and nothing else at this place. What it had there and is over comes back.
     fn bind(&mut self, owner: Owner<'_>, place: Place<'_>, given: Given) -> Vec<Slot6> {
         let over = self.let_go(owner, place, Some(given.slot));
@@ -245,6 +294,7 @@ impl<'a> Session<'a, '_> {
             changed_at: self.now,
             preferred_until: given.preferred.end(self.now),
             expires_at: given.valid.end(self.now),
+            origin: self.origin.clone(),
         });
         over
     }
@@ -317,7 +367,8 @@ impl<'a> Session<'a, '_> {
         Ok(if addresses.iter().all(here) { Status::SUCCESS } else { Status::NOT_ON_LINK })
     }
 
-    /// Release and Decline (§18.3.7, §18.3.8). A client speaks for what it has at the place it is at.
+    /// Release and Decline (§18.3.7, §18.3.8). A client speaks for what it has at the place it
+    /// is at, and was given where it is now.
     pub(super) fn give_back(&mut self, query: &Query<'_>) -> Result<Reply<'a>, Refused> {
         if !self.cx.may_grant {
             return Err(Refused::NoStorage);
@@ -333,6 +384,7 @@ impl<'a> Session<'a, '_> {
                     held.state == State::Bound
                         && is_live(self.now, held)
                         && owner.has(held)
+                        && held.origin == self.origin
                         && self.table.subnet_of(held.slot) == place
                 }) else {
                     continue;

@@ -108,7 +108,9 @@ impl Engine {
             None => Reply::new(Vec::new(), menu),
             Some(client) => {
                 let any = self.links.any();
-                let mut session = Session { now, client, place, any, way, table: &mut self.table, cx };
+                let (origin, limit) = (way.origin(), self.settings.leases_per_origin);
+                let table = &mut self.table;
+                let mut session = Session { now, client, place, any, way, origin, limit, table, cx };
                 match query.asks {
                     Asks::Solicit if self.settings.rapid_commit && query.rapid() && session.cx.may_grant => {
                         Reply { rapid: true, ..Reply::new(session.grant(&query)?, menu) }

@@ -7,16 +7,31 @@ use crate::time::Lifetime;
 use std::net::Ipv6Addr;
 
 /// All settings of the DHCPv6 server.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Option 7; clients take 255 at once.
     pub preference: u8,
     /// Answer Solicit with rapid commit by a Reply.
     pub rapid_commit: bool,
+    /// Most live leases of one [`crate::binding::Origin`], of addresses and again of prefixes; 0 is no limit. What is
+    /// kept for a client it gets beyond that.
+    pub leases_per_origin: u32,
     /// Options for everyone whose subnet does not have its own.
     pub options: Options6,
     /// Links with addresses or prefixes. Without any the server is stateless.
     pub subnets: Vec<Subnet6>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            preference: 0,
+            rapid_commit: false,
+            leases_per_origin: 8,
+            options: Options6::default(),
+            subnets: Vec::new(),
+        }
+    }
 }
 
 /// Options that clients get when they ask for them.

@@ -6,7 +6,8 @@
 use super::pool::Pool;
 use super::settings::{Reservation6, Subnet6};
 use super::slot::{self, Kind, Lengths, delegation, extent, overlapping};
-use crate::binding::{Binding6, Slot6, State};
+use crate::binding::{Binding6, Origin, Slot6, State};
+use crate::counts::Counts;
 use crate::ids::Duid;
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -52,6 +53,8 @@ pub(super) struct Table {
     key: [u32; 4],
     /// Live bindings by their end.
     due: BTreeSet<(Instant, Slot6)>,
+    /// Live bindings by a keyed hash of their origin and kind.
+    origins: Counts<u64>,
     pools: Vec<Pool>,
     /// Pools by kind and first address.
     starts: BTreeMap<(Kind, u128), usize>,
@@ -71,6 +74,7 @@ impl Table {
             owners: BTreeSet::new(),
             key: std::array::from_fn(|_| rng.u32()),
             due: BTreeSet::new(),
+            origins: Counts::default(),
             pools: Vec::new(),
             starts: BTreeMap::new(),
             reserved: BTreeMap::new(),
@@ -88,6 +92,7 @@ impl Table {
         self.lengths = Lengths::default();
         self.owners.clear();
         self.due.clear();
+        self.origins.clear();
         self.pools.clear();
         self.starts.clear();
         self.reserved.clear();
@@ -156,6 +161,17 @@ impl Table {
             .range((hash, slot::FIRST)..=(hash, slot::LAST))
             .filter_map(|(_, slot)| self.slots.get(slot))
             .filter(move |binding| owner.has(binding))
+    }
+
+    /// How many bindings of one kind are live that were given there.
+    pub(super) fn leases_at(&self, origin: &Origin, kind: Kind) -> u32 {
+        self.origins.of(&self.hash_origin(origin, kind))
+    }
+
+    /// In how many places, and of which kind, any are live.
+    #[cfg(test)]
+    pub(super) fn origins(&self) -> usize {
+        self.origins.len()
     }
 
     /// The slots of one kind that `subnet` keeps for a client.
@@ -234,6 +250,9 @@ impl Table {
         }
         self.lengths.add(slot);
         self.owners.insert((self.hash(&binding.client, Kind::of(slot), binding.iaid), slot));
+        if binding.state != State::Released {
+            self.origins.up(self.hash_origin(&binding.origin, Kind::of(slot)));
+        }
         if binding.state == State::Released {
             self.remember(slot, binding.expires_at.unwrap_or(binding.changed_at));
         } else if let Some(end) = binding.expires_at {
@@ -269,6 +288,9 @@ impl Table {
             Some(end) => self.due.remove(&(end, slot)),
             None => true,
         };
+        if live {
+            self.origins.down(&self.hash_origin(&binding.origin, Kind::of(slot)));
+        }
         if let Some(pool) = self.pool_of(slot).and_then(|index| self.pools.get_mut(index)) {
             let end = binding.expires_at.unwrap_or(binding.changed_at);
             if pool.ended.remove(&(end, slot)) {
@@ -286,7 +308,11 @@ impl Table {
     pub(super) fn settle(&mut self, now: Instant) {
         while let Some((end, slot)) = self.due.first().copied().filter(|(end, _)| *end <= now) {
             self.due.remove(&(end, slot));
-            let declined = self.slots.get(&slot).is_some_and(|binding| binding.state == State::Declined);
+            let binding = self.slots.get(&slot);
+            let declined = binding.is_some_and(|binding| binding.state == State::Declined);
+            if let Some(origin) = binding.map(|binding| self.hash_origin(&binding.origin, Kind::of(slot))) {
+                self.origins.down(&origin);
+            }
             if !declined && let Some(pool) = self.pool_of(slot).and_then(|index| self.pools.get_mut(index)) {
                 pool.leased = pool.leased.saturating_sub(1);
             }
@@ -383,6 +409,12 @@ impl Table {
             }
             others.into_iter().for_each(|other| self.occupy(other));
         }
+    }
+
+    fn hash_origin(&self, origin: &Origin, kind: Kind) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.key, origin, kind).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn hash(&self, client: &Duid, kind: Kind, iaid: u32) -> u64 {

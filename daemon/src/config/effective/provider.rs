@@ -181,11 +181,13 @@ fn external(out: &mut Toml, settings: &external::Settings, secret: Option<&[u8; 
 }
 
 fn dhcp6_keys(out: &mut Toml, settings: &server6::settings::Settings) {
-    let server6::settings::Settings { preference, rapid_commit, options: common, subnets } = settings;
+    let server6::settings::Settings { preference, rapid_commit, leases_per_origin, options: common, subnets } =
+        settings;
     out.head("[server.dhcp6]");
     out.bare("enabled", true);
     out.bare("preference", preference);
     out.bare("rapid-commit", rapid_commit);
+    out.bare("leases-per-origin", leases_per_origin);
     if common.servers_4o6.is_none() {
         out.bare("enable-4o6", false);
     }

@@ -270,10 +270,11 @@ fn subnet6(number: u16) -> impl Strategy<Value = Subnet6> {
 
 fn server() -> impl Strategy<Value = ServerConfig> {
     let subnets = (0_u16..3).prop_flat_map(|count| (0..count).map(subnet6).collect::<Vec<_>>());
-    let dhcp6 = (any::<u8>(), any::<bool>(), options6(), subnets).prop_map(
-        |(preference, rapid_commit, options, subnets)| Settings6 {
+    let dhcp6 = (any::<u8>(), any::<bool>(), any::<u32>(), options6(), subnets).prop_map(
+        |(preference, rapid_commit, leases_per_origin, options, subnets)| Settings6 {
             preference,
             rapid_commit,
+            leases_per_origin,
             options,
             subnets,
         },

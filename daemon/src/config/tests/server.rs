@@ -75,6 +75,7 @@ fn the_smallest_useful_server() {
     assert_eq!((settings.rates, settings.softwire), (Rates::default(), Softwire::default()));
     let dhcp6 = settings.dhcp6.unwrap();
     assert_eq!((dhcp6.preference, dhcp6.rapid_commit, dhcp6.subnets), (0, false, vec![]));
+    assert_eq!(dhcp6.leases_per_origin, 8);
     assert_eq!(dhcp6.options, Options6 { servers_4o6: Some(vec![]), ..Options6::default() });
     let EngineSettings::Builtin(engine) = settings.engine else { panic!() };
     assert_eq!(engine.server_id, Ipv4Addr::new(192, 0, 2, 1));
@@ -178,6 +179,7 @@ enable-4o6 = true
 servers-4o6 = ["2001:db8:100::1"]
 preference = 255
 rapid-commit = true
+leases-per-origin = 6
 dns-servers = ["2001:db8::53", "fe80::53"]
 domain-search = ["example.net", "example.com."]
 aftr-name = "aftr.example.net"
@@ -279,7 +281,7 @@ fn every_key_of_the_server_has_its_effect() {
     assert_eq!(subnet.reservations[0].options, [(12, b"five.example".to_vec())]);
     assert_eq!((other.pools.len(), other.serves.anybody()), (0, true));
     let dhcp6 = dhcp6.unwrap();
-    assert_eq!((dhcp6.preference, dhcp6.rapid_commit), (255, true));
+    assert_eq!((dhcp6.preference, dhcp6.rapid_commit, dhcp6.leases_per_origin), (255, true, 6));
     let options = Options6 {
         servers_4o6: Some(vec![address6("2001:db8:100::1")]),
         dns: vec![address6("2001:db8::53"), address6("fe80::53")],

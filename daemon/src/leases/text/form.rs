@@ -68,6 +68,7 @@ pub(super) struct Lease6 {
     preferred: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<Moment>,
+    origin: Whence,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -246,6 +247,7 @@ impl Line {
                     changed: binding.changed_at.into(),
                     preferred: binding.preferred_until.map(Moment::from),
                     expires: binding.expires_at.map(Moment::from),
+                    origin: Whence::of(&binding.origin),
                 })
             }
             Record::Gone6(slot) => {
@@ -290,6 +292,7 @@ impl Line {
                 changed_at: lease.changed.into(),
                 preferred_until: lease.preferred.map(Instant::from),
                 expires_at: lease.expires.map(Instant::from),
+                origin: lease.origin.origin()?,
             }),
             Self::Gone6(gone) => Record::Gone6(slot6(gone.address, gone.prefix)?),
             Self::Reserve4(Reserve4 { address, holder }) => Record::Reserve4 {

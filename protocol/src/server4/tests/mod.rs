@@ -277,6 +277,7 @@ impl Bench {
             tally: &mut self.tally,
             changes: &mut changes,
             notices: &mut self.notices,
+            refused: None,
         };
         let reply = self.engine.handle(now, &Query { message: &message, way: &way, unicast }, &mut cx);
         self.journal.extend(changes);

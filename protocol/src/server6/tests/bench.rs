@@ -69,8 +69,9 @@ pub(super) fn small(count: u16) -> Settings {
     settings(Subnet6 { pools: vec![(ip("2001:db8:6::100"), last)], ..subnet() })
 }
 
+/// One subnet; all clients of a test may be in one place.
 pub(super) fn settings(subnet: Subnet6) -> Settings {
-    Settings { subnets: vec![subnet], ..Settings::default() }
+    Settings { subnets: vec![subnet], leases_per_origin: 0, ..Settings::default() }
 }
 
 pub(super) fn reserved(client: u32, address: Option<&str>, prefix: Option<&str>) -> Reservation6 {
@@ -149,6 +150,7 @@ pub(super) struct Bench {
     /// Of the last message.
     pub(super) changes: Vec<Change>,
     pub(super) notices: Vec<Notice>,
+    pub(super) refused: Option<Refused>,
     /// Of all messages.
     pub(super) journal: Vec<Record>,
 }
@@ -168,6 +170,7 @@ impl Bench {
             tally: Tally::default(),
             changes: Vec::new(),
             notices: Vec::new(),
+            refused: None,
             journal: Vec::new(),
         }
     }
@@ -191,8 +194,10 @@ impl Bench {
             tally: &mut self.tally,
             changes: &mut self.changes,
             notices: &mut self.notices,
+            refused: None,
         };
         let answer = self.engine.handle(self.now, &message, &self.way, unicast, &mut cx);
+        self.refused = cx.refused;
         assert!(self.engine.deadline().is_none_or(|deadline| deadline > self.now));
         self.journal.extend(self.changes.iter().map(|change| change.record.clone()));
         answer
@@ -227,6 +232,11 @@ impl Bench {
 
 pub(super) fn direct() -> Way<'static> {
     Way { interface: "lan0", client: ip("fe80::5"), hops: Vec::new() }
+}
+
+/// As [`direct`], from another client of the link.
+pub(super) fn from(client: &str) -> Way<'static> {
+    Way { client: ip(client), ..direct() }
 }
 
 pub(super) fn relayed(link_address: &str, interface_id: Option<&'static [u8]>) -> Way<'static> {

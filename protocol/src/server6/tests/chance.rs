@@ -1,12 +1,12 @@
 //! Random lives of a server: whatever is sent, its rules hold.
 
 use super::bench::*;
-use crate::binding::{Binding6, Slot6, State};
+use crate::binding::{Binding6, Origin, Slot6, State};
 use crate::refused::Refused;
 use crate::rng::Rng;
 use crate::server4::settings::Serves;
 use crate::server6::settings::{Delegate, Reservation6, Settings, Subnet6};
-use crate::server6::slot::extent;
+use crate::server6::slot::{Kind, extent};
 use crate::time::Instant;
 use crate::wire::v6::MessageType;
 use std::collections::BTreeMap;
@@ -58,7 +58,12 @@ impl Dice {
             delegate: Vec::new(),
             ..subnet()
         };
-        Settings { rapid_commit: self.one_in(2), subnets: vec![here, there], ..Settings::default() }
+        Settings {
+            rapid_commit: self.one_in(2),
+            leases_per_origin: self.of(&[0, 1, 3, 8]),
+            subnets: vec![here, there],
+            ..Settings::default()
+        }
     }
 
     /// Associations with hints, and with what others have.
@@ -101,6 +106,52 @@ fn check(bench: &Bench) {
     }
     let earliest = live.iter().filter_map(|binding| binding.expires_at).min();
     assert_eq!(bench.engine.deadline(), earliest);
+    let counted = counted(bench.now, &bindings);
+    assert_eq!(bench.engine.table.origins(), counted.len());
+    for ((origin, kind), count) in counted {
+        assert_eq!(bench.engine.table.leases_at(&origin, kind), count, "{origin:?}");
+    }
+}
+
+/// How many leases are live in each place.
+fn counted(now: Instant, bindings: &[Binding6]) -> BTreeMap<(Origin, Kind), u32> {
+    let mut counted = BTreeMap::new();
+    for binding in bindings.iter().filter(|binding| live(now, binding)) {
+        *counted.entry((binding.origin.clone(), Kind::of(binding.slot))).or_default() += 1;
+    }
+    counted
+}
+
+/// Nobody took more than a place may have, but what is kept for somebody, or stands in for what left all pools.
+fn check_limits(bench: &Bench, before: &[Binding6], after: &[Binding6]) {
+    let limit = bench.engine.settings.leases_per_origin;
+    if limit == 0 {
+        return;
+    }
+    let (counted_before, origin) = (counted(bench.now, before), bench.way.origin());
+    for (place, count) in counted(bench.now, after) {
+        let known = counted_before.get(&place).copied().unwrap_or(0);
+        if place.0 != origin {
+            assert!(count <= known, "{place:?}");
+            continue;
+        }
+        let reserved: Vec<Slot6> = bench
+            .engine
+            .settings
+            .subnets
+            .iter()
+            .flat_map(|subnet| &subnet.reservations)
+            .flat_map(|kept| {
+                let prefix = kept.prefix.map(|prefix| Slot6::Prefix(prefix.address(), prefix.length()));
+                kept.address.map(Slot6::Address).into_iter().chain(prefix)
+            })
+            .collect();
+        let exempt = |held: &Binding6| {
+            let orphan = bench.engine.table.subnet_of(held.slot).is_none();
+            (held.origin.clone(), Kind::of(held.slot)) == place && (orphan || reserved.contains(&held.slot))
+        };
+        assert!(count <= known.max(limit) || before.iter().chain(after).any(exempt), "{place:?}: {count}");
+    }
 }
 
 /// What each client was last told it may use, and until when.
@@ -141,6 +192,7 @@ fn live_one(seed: u8) {
 fn converse(dice: &mut Dice, bench: &mut Bench, believed: &mut Believed) {
     bench.way = direct();
     bench.way.interface = dice.of(&["lan0", "lan0", "lan7"]);
+    bench.way.client = ip(dice.of(&["fe80::5", "fe80::5", "fe80::6"]));
     if dice.one_in(5) {
         bench.way = relayed(dice.of(&["2001:db8:6::1", "2001:db8:99::1"]), None);
     }
@@ -152,6 +204,7 @@ fn converse(dice: &mut Dice, bench: &mut Bench, believed: &mut Believed) {
     assert!(!matches!(told, Err(Refused::NoRoom | Refused::BadQuery6)) || kind == CONFIRM, "{told:?}");
     let commits = told.as_ref().is_ok_and(|told| told.kind == REPLY && !told.given().is_empty());
     assert!(bench.may_grant || bench.changes.is_empty());
+    check_limits(bench, &before.0, &bench.engine.bindings(None, 999));
     assert!(!commits || !bench.may_grant || !bench.changes.is_empty(), "given and not written: {told:?}");
     // What cannot be stored can be taken back, to the last counter.
     let undo: Vec<_> = bench.changes.iter().rev().map(|change| change.undo.clone()).collect();

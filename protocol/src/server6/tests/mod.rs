@@ -4,6 +4,7 @@ mod addresses;
 mod bench;
 mod chance;
 mod extending;
+mod limits;
 mod links;
 mod options;
 mod prefixes;

@@ -102,8 +102,13 @@ fn real_clients_hear_what_they_heard_from_kea_and_isc() {
             }
             now = now + Duration::from_secs(1);
             let (mut tally, mut changes, mut notices) = (Tally::default(), Vec::new(), Vec::new());
-            let mut cx =
-                Cx { may_grant: true, tally: &mut tally, changes: &mut changes, notices: &mut notices };
+            let mut cx = Cx {
+                may_grant: true,
+                tally: &mut tally,
+                changes: &mut changes,
+                notices: &mut notices,
+                refused: None,
+            };
             let answer = engine.handle(now, &query, &direct(), false, &mut cx).unwrap().unwrap();
             let (ours, theirs) = (gist(&answer), gist(expected));
             // The others differ in whether success is said or silent.

@@ -1,7 +1,7 @@
 //! Records: what is written, what is taken back, and what goes on when nothing can be written.
 
 use super::bench::*;
-use crate::binding::{Binding6, Record, Slot6, State};
+use crate::binding::{Binding6, Origin, Record, Slot6, State};
 use crate::refused::Refused;
 use crate::server6::settings::{Settings, Subnet6};
 use crate::time::Instant;
@@ -150,6 +150,7 @@ fn what_is_remembered_is_bounded_s46_42() {
             changed_at: Instant::from_secs(0),
             preferred_until: Some(Instant::from_secs(1)),
             expires_at: Some(Instant::from_secs(10) + std::time::Duration::from_micros(client.into())),
+            origin: Origin::Network(client.into()),
         }));
     }
     bench.wait(1);
