@@ -48,13 +48,13 @@ impl<'a> Choice<'a> {
 
     /// The leases that the client has here.
     pub(super) fn leases(&self) -> impl Iterator<Item = &'a Entry> {
-        self.ledger.table.of_client(&self.who.key).filter(|entry| self.has(entry))
+        self.ledger.table.of_client(self.who.hash, &self.who.key).filter(|entry| self.has(entry))
     }
 
     /// The offer that is held for the client.
     pub(super) fn offered(&self) -> Option<Slot4> {
         let who = self.who;
-        self.ledger.offers.of_client(who.hash(self.ledger.keyed), &who.key)
+        self.ledger.offers.of_client(who.hash, &who.key)
     }
 
     /// True if the client may go on with a lease: its subnet serves it, the address is not kept for somebody else,
@@ -132,7 +132,7 @@ impl<'a> Choice<'a> {
 
     /// The slot that the client had last, here before elsewhere.
     fn previous(&self) -> Option<Slot4> {
-        let entries = self.ledger.table.of_client(&self.who.key);
+        let entries = self.ledger.table.of_client(self.who.hash, &self.who.key);
         let free = entries.filter(|entry| self.may_begin(entry.slot) && self.is_free(entry.slot));
         let last = free.max_by_key(|entry| (entry.is_at(&self.who.origin), entry.changed_at, entry.slot));
         last.map(|entry| entry.slot)
@@ -184,7 +184,7 @@ impl<'a> Choice<'a> {
     fn is_open(&self, pool: &Pool) -> bool {
         let kept = pool.percent(self.settings.limits.known_percent);
         pool.taken() < pool.size().saturating_sub(kept)
-            || self.ledger.table.of_client(&self.who.key).next().is_some()
+            || self.ledger.table.of_client(self.who.hash, &self.who.key).next().is_some()
     }
 
     /// The pools that a client can use: shared addresses first, for who can live with them.

@@ -180,9 +180,8 @@ impl Ledger {
             self.withdraw(oldest);
         }
         let pool = self.pools.find(slot).map(|(index, _)| index);
-        let offer =
-            Offer { client: who.key.clone(), origin: who.origin.clone(), pool, circuit: who.circuit, until };
-        self.offers.insert(who.hash(self.keyed), slot, offer);
+        let (hash, place, circuit) = (who.hash, who.place, who.circuit);
+        self.offers.insert(slot, Offer { client: who.key.clone(), hash, place, pool, circuit, until });
         self.counts.places.add(who.place, who.circuit);
         self.settle(slot);
         let Some(index) = pool else { return };
@@ -198,10 +197,8 @@ impl Ledger {
 
     /// Holds a slot no longer.
     pub(super) fn withdraw(&mut self, slot: Slot4) {
-        let keyed = self.keyed;
-        let hash = |offer: &Offer| keyed.client(&offer.client);
-        let Some(offer) = self.offers.remove(slot, hash) else { return };
-        self.counts.places.remove(keyed.origin(&offer.origin), offer.circuit);
+        let Some(offer) = self.offers.remove(slot) else { return };
+        self.counts.places.remove(offer.place, offer.circuit);
         if let Some(pool) = offer.pool.and_then(|index| self.pools.get_mut(index)) {
             pool.offered = pool.offered.saturating_sub(1);
         }
@@ -262,6 +259,8 @@ impl Ledger {
         let taken =
             |from: Bound<Slot4>, to: Bound<Slot4>| self.table.range(from, to).any(|entry| entry.holds(now));
         match slot.ports {
+            // Most providers share no address.
+            None if self.table.has_no_shared() && !self.pools.are_shared() => false,
             None => {
                 taken(Bound::Included(first), Bound::Included(last))
                     || self.offers.range(first..=last).next().is_some()
@@ -346,12 +345,9 @@ impl Ledger {
             }
         }
         for (slot, offer) in self.offers.all() {
-            fresh.offers.insert(
-                self.keyed.client(&offer.client),
-                slot,
-                Offer { client: offer.client.clone(), origin: offer.origin.clone(), ..*offer },
-            );
-            fresh.counts.places.add(self.keyed.origin(&offer.origin), offer.circuit);
+            assert_eq!(offer.hash, self.keyed.client(&offer.client));
+            fresh.offers.insert(slot, Offer { client: offer.client.clone(), ..*offer });
+            fresh.counts.places.add(offer.place, offer.circuit);
             if let Some(pool) = offer.pool.and_then(|index| fresh.pools.get_mut(index)) {
                 pool.offered += 1;
             }

@@ -306,7 +306,7 @@ impl Engine {
         let limits = self.settings.limits;
         // Identities are cheap: those of one place have together as much as its leases would have.
         let at_place = limits.declines_per_hour.saturating_mul(limits.leases_per_origin.max(1));
-        if !self.declines.allow(asked.now, asked.who.hash(self.ledger.keyed), limits.declines_per_hour)
+        if !self.declines.allow(asked.now, asked.who.hash, limits.declines_per_hour)
             || (limits.leases_per_origin > 0 && !self.declines.allow(asked.now, asked.who.place, at_place))
         {
             return Err(Refused::RateLimited);

@@ -1,6 +1,6 @@
 //! Offered slots. They live in memory only: who lost an offer asks again.
 
-use crate::binding::{ClientKey, Origin, Slot4};
+use crate::binding::{ClientKey, Slot4};
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -12,7 +12,10 @@ const MOST: usize = 65_536;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Offer {
     pub(super) client: ClientKey,
-    pub(super) origin: Origin,
+    /// Stands for it.
+    pub(super) hash: u64,
+    /// Stands for where it was.
+    pub(super) place: u64,
     /// The slot's pool; `None` for a reserved address outside all pools.
     pub(super) pool: Option<usize>,
     /// Stands for the circuit, 0 for none.
@@ -48,8 +51,8 @@ impl Offers {
     }
 
     /// Holds a slot that is not held.
-    pub(super) fn insert(&mut self, hash: u64, slot: Slot4, offer: Offer) {
-        self.by_client.insert(hash, slot);
+    pub(super) fn insert(&mut self, slot: Slot4, offer: Offer) {
+        self.by_client.insert(offer.hash, slot);
         self.ends.insert((offer.until, slot));
         if let Some(pool) = offer.pool {
             self.by_pool.insert((pool, offer.until, slot));
@@ -57,16 +60,15 @@ impl Offers {
         self.by_slot.insert(slot, offer);
     }
 
-    /// Holds a slot no longer. `hash` gives the hash of its client.
-    pub(super) fn remove(&mut self, slot: Slot4, hash: impl Fn(&Offer) -> u64) -> Option<Offer> {
+    /// Holds a slot no longer.
+    pub(super) fn remove(&mut self, slot: Slot4) -> Option<Offer> {
         let offer = self.by_slot.remove(&slot)?;
         self.ends.remove(&(offer.until, slot));
         if let Some(pool) = offer.pool {
             self.by_pool.remove(&(pool, offer.until, slot));
         }
-        let hash = hash(&offer);
-        if self.by_client.get(&hash) == Some(&slot) {
-            self.by_client.remove(&hash);
+        if self.by_client.get(&offer.hash) == Some(&slot) {
+            self.by_client.remove(&offer.hash);
         }
         Some(offer)
     }

@@ -184,12 +184,15 @@ pub(super) struct Pools {
     pools: Vec<Pool>,
     /// First and last address and index of each pool, in ascending order.
     ranges: Vec<(u32, u32, usize)>,
+    /// Some pool shares out the ports of its addresses.
+    shared: bool,
 }
 
 impl Pools {
     /// Empty pools as configured.
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut all = Self::default();
+        let mut pools = settings.subnets.iter().flat_map(|subnet| &subnet.pools);
+        let mut all = Self { shared: pools.any(|pool| pool.sharing.is_some()), ..Self::default() };
         for (index, subnet) in settings.subnets.iter().enumerate() {
             let mut excluded = settings.routers(subnet);
             excluded.push(settings.server_id);
@@ -222,6 +225,11 @@ impl Pools {
 
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Pool> {
         self.pools.get_mut(index)
+    }
+
+    /// True if some pool shares out the ports of its addresses.
+    pub(super) fn are_shared(&self) -> bool {
+        self.shared
     }
 
     /// The pools of a subnet with their indices, in order.

@@ -205,12 +205,12 @@ impl<'a> Choice<'a> {
                     || entry.slot.ports.is_none()
                     || entry.slot.ports == self.who.ports)
         };
-        let entries = || self.ledger.table.of_client(&self.who.key).filter(is_meant);
+        let entries = || self.ledger.table.of_client(self.who.hash, &self.who.key).filter(is_meant);
         entries().find(|entry| self.has(entry)).or_else(|| entries().next())
     }
 
     fn is_known(&self) -> bool {
-        self.ledger.table.of_client(&self.who.key).next().is_some()
+        self.ledger.table.of_client(self.who.hash, &self.who.key).next().is_some()
     }
 
     /// What is left of the client's lease.

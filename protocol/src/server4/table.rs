@@ -349,9 +349,14 @@ impl Table {
         self.entry(self.id(slot)?)
     }
 
-    /// Bindings of a client, of whatever state.
-    pub(super) fn of_client(&self, key: &ClientKey) -> impl Iterator<Item = &Entry> {
-        let first = self.client_index(key, 0);
+    /// No binding has only a part of an address.
+    pub(super) fn has_no_shared(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// Bindings of a client, of whatever state. `hash` stands for its key.
+    pub(super) fn of_client(&self, hash: u64, key: &ClientKey) -> impl Iterator<Item = &Entry> {
+        let first = packed(upper(hash), 0);
         self.by_client
             .from(first)
             .take_while(move |packed| upper(*packed) == upper(first))

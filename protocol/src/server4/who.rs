@@ -14,6 +14,8 @@ use std::net::Ipv4Addr;
 #[derive(Debug)]
 pub(super) struct Who<'a> {
     pub(super) key: ClientKey,
+    /// Stands for the client.
+    pub(super) hash: u64,
     pub(super) origin: Origin,
     /// Stands for the origin.
     pub(super) place: u64,
@@ -61,6 +63,7 @@ impl<'a> Who<'a> {
             is_named.then(|| keyed.circuit(&hop.link()))
         });
         Self {
+            hash: keyed.client(&key),
             place: keyed.origin(&origin),
             key,
             origin,
@@ -71,11 +74,6 @@ impl<'a> Who<'a> {
             ports: None,
             way,
         }
-    }
-
-    /// Stands for this client.
-    pub(super) fn hash(&self, keyed: Keyed) -> u64 {
-        keyed.client(&self.key)
     }
 
     /// Every name under which an address can be kept for it, the most telling first.
