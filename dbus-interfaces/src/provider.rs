@@ -44,7 +44,8 @@ pub trait Server1 {
     fn describe(&self) -> Result<String, Error>;
 
     /// Something an operator should hear of: `pool-empty` (the subnet), `no-subnet` (the client), `source-refused`
-    /// (who asks though nothing is taken from there), `declined` (the address), `storage-degraded`, `storage-restored`, `engine-silent`.
+    /// (who asks though nothing is taken from there), `declined` (the address), `storage-degraded`,
+    /// `storage-restored`, `engine-silent`.
     #[zbus(signal)]
     fn noticed(&self, kind: &str, subject: &str) -> zbus::Result<()>;
 
