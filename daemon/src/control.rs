@@ -107,10 +107,34 @@ pub struct ServerHandle {
     pub work: Arc<WorkMeter>,
 }
 
-/// The bus's end of one of the provider's relay agents.
+/// What an agent relays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum AgentKind {
+    /// DHCPv6, and DHCPv4 over it: `[[relay]]`.
+    Relay,
+    /// DHCPv4 over IPv6 to DHCPv4 servers: `[[tra]]`.
+    Tra,
+    /// DHCPv4 of a link over IPv6: `[[lcra]]`, on the subscriber's side.
+    Lcra,
+}
+
+impl AgentKind {
+    /// The word in the configuration and in object paths.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Tra => "tra",
+            Self::Lcra => "lcra",
+        }
+    }
+}
+
+/// The bus's end of one agent.
 #[derive(Clone, Debug)]
-pub struct RelayHandle {
-    /// Its configured name: unique, and the last part of its object path after escaping.
+pub struct AgentHandle {
+    /// What it is.
+    pub kind: AgentKind,
+    /// Its configured name: unique in its kind, and the last part of its object path after escaping.
     pub name: String,
     /// The latest status; slow readers skip.
     pub status: watch::Receiver<Arc<ProviderStatus>>,
@@ -187,10 +211,10 @@ pub enum Notice {
     Server(ServerHandle),
     /// It is gone.
     ServerGone,
-    /// A relay agent began, or began anew.
-    Relay(RelayHandle),
-    /// The relay agent of this name is gone.
-    RelayGone(String),
+    /// An agent began, or began anew.
+    Agent(AgentHandle),
+    /// The agent of this name is gone.
+    AgentGone(AgentKind, String),
     /// Something an operator of the provider should hear of.
     Provider(provider::Notice),
     /// A configured link appeared.

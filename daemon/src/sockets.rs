@@ -5,7 +5,7 @@
 
 use dhcp4o6_netlink::netns::Netns;
 use dhcp4o6_netlink::ready::watch;
-use dhcp4o6_protocol::machine::{Endpoint, OpenError};
+use dhcp4o6_protocol::machine::{OpenError, Port};
 use dhcp4o6_protocol::params;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
@@ -61,18 +61,19 @@ enum Kind {
 }
 
 impl LinkSocket {
-    /// Opens the socket of `endpoint` on an interface of a namespace; [`Endpoint::Native4`] gives none, because its
+    /// Opens the socket of `port` on an interface of a namespace; [`Port::Native4`] gives none, because its
     /// socket only shows that it could be opened.
     ///
     /// # Errors
     /// When it cannot be opened now.
-    pub fn open(endpoint: Endpoint, netns: &Netns, interface: u32) -> Result<Option<Self>, OpenError> {
-        let opened = match endpoint {
-            Endpoint::Native4 => netns.run(move || native4(interface)).map(|()| None),
-            Endpoint::Client6 => {
+    pub fn open(port: Port, netns: &Netns, interface: u32) -> Result<Option<Self>, OpenError> {
+        let opened = match port {
+            Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Err(io::ErrorKind::Unsupported.into()),
+            Port::Native4 => netns.run(move || native4(interface)).map(|()| None),
+            Port::Client6 => {
                 netns.run(move || client6(interface)).map(|socket| Some((socket, Kind::Client6)))
             }
-            Endpoint::Arp => {
+            Port::Arp => {
                 netns.run(move || arp(interface)).map(|(socket, header)| Some((socket, Kind::Arp(header))))
             }
         };

@@ -15,7 +15,7 @@ use crate::shared::{Bound, Shared};
 use crate::sockets::LinkSocket;
 use crate::store::LinkKey;
 use dhcp4o6_protocol::facts::LinkFacts;
-use dhcp4o6_protocol::machine::{Command, Datagram, Effects, Endpoint, Input, Machine, OpenError};
+use dhcp4o6_protocol::machine::{Command, Datagram, Effects, Input, Machine, OpenError, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::link::Link;
 use dhcp4o6_protocol::settings::LinkSettings;
@@ -104,7 +104,7 @@ pub struct Task {
 }
 
 enum Outcome {
-    Opened(Endpoint, Result<(), OpenError>),
+    Opened(Port, Result<(), OpenError>),
     News(News),
 }
 
@@ -113,7 +113,7 @@ enum Event {
     Orders,
     Request(LinkRequest),
     Time,
-    Readable(Endpoint),
+    Readable(Port),
     End,
 }
 
@@ -176,7 +176,7 @@ impl Task {
             Event::Orders => self.follow().await,
             Event::Request(request) => self.serve(request).await,
             Event::Time => self.keep_time().await,
-            Event::Readable(endpoint) => self.receive(endpoint).await,
+            Event::Readable(port) => self.receive(port).await,
             Event::End => self.end().await,
         }
     }
@@ -206,9 +206,9 @@ impl Task {
                 socket.as_ref().is_some_and(|s| s.poll_readable(cx).is_ready())
             };
             if ready(client6, cx) {
-                Poll::Ready(Endpoint::Client6)
+                Poll::Ready(Port::Client6)
             } else if ready(arp, cx) {
-                Poll::Ready(Endpoint::Arp)
+                Poll::Ready(Port::Arp)
             } else {
                 Poll::Pending
             }
@@ -220,7 +220,7 @@ impl Task {
             }
             request = self.channels.requests.recv() => Event::Request(request),
             () = self.shared.clock.reached(time) => Event::Time,
-            endpoint = readable => Event::Readable(endpoint),
+            port = readable => Event::Readable(port),
         };
         Some(event)
     }
@@ -307,10 +307,10 @@ impl Task {
         }
     }
 
-    async fn receive(&mut self, endpoint: Endpoint) {
+    async fn receive(&mut self, port: Port) {
         for _ in 0..BATCH {
             self.feed_if_due().await;
-            let Some(effects) = self.handle_next(endpoint) else { return };
+            let Some(effects) = self.handle_next(port) else { return };
             self.execute(effects).await;
         }
         // The rest is still announced: it comes up again after the others.
@@ -318,24 +318,24 @@ impl Task {
     }
 
     /// Takes one datagram from a socket; `None` when there is none or the socket is closed.
-    fn handle_next(&mut self, endpoint: Endpoint) -> Option<Effects> {
-        let socket = match endpoint {
-            Endpoint::Client6 => self.client6.as_ref()?,
-            Endpoint::Arp => self.arp.as_ref()?,
-            Endpoint::Native4 => return None,
+    fn handle_next(&mut self, port: Port) -> Option<Effects> {
+        let socket = match port {
+            Port::Client6 => self.client6.as_ref()?,
+            Port::Arp => self.arp.as_ref()?,
+            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => return None,
         };
         let mut buffer = self.shared.buffer.borrow_mut();
         let received = socket.receive(&mut buffer)?;
         let payload = buffer.get(received.start..received.end)?;
         let datagram = Datagram {
-            via: endpoint,
+            via: port,
             interface: received.interface,
             from: received.from,
             to: received.to,
             payload,
         };
         let mut effects = Effects::new();
-        tracing::trace!(via = ?endpoint, from = %received.from, to = %received.to, octets = payload.len(), "received");
+        tracing::trace!(via = ?port, from = %received.from, to = %received.to, octets = payload.len(), "received");
         self.machine.handle(now(), Input::Datagram(datagram), &mut effects);
         self.channels.traffic.lock().received += 1;
         Some(effects)
@@ -370,7 +370,7 @@ impl Task {
             }
             let Some(outcome) = self.outcomes.pop_front() else { return };
             let input = match outcome {
-                Outcome::Opened(endpoint, result) => Input::Opened(endpoint, result),
+                Outcome::Opened(port, result) => Input::Opened(port, result),
                 Outcome::News(News::Configured(result)) => Input::Configured(result),
                 Outcome::News(News::AddressRemoved) => Input::AddressRemoved,
             };

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Which of the IPv4 identities of a link: the place in [`crate::settings::LinkSettings::endpoints`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct EndpointId(pub u8);
+
 /// A DHCP Unique Identifier (RFC 8415 §11): a two-octet type and 1 to 128 octets, opaque to everyone else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

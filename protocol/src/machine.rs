@@ -2,14 +2,16 @@
 //! have theirs in [`crate::provider`]; all of them are driven alike, as a [`Machine`].
 
 use crate::facts::LinkFacts;
+use crate::ids::EndpointId;
 use crate::lease::{Assignment6, Ipv4Config, LeaseEvent};
 use crate::record::LinkRecord;
 use crate::refused::Refused;
 use crate::settings::LinkSettings;
 use crate::status::Status;
 use crate::time::Instant;
-use std::net::{Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What happens to a role.
 #[derive(Debug)]
@@ -18,10 +20,15 @@ pub enum Input<'a> {
     Link(&'a Arc<LinkFacts>),
     /// A datagram arrived.
     Datagram(Datagram<'a>),
+    /// The client on [`Port::Tap`] sent this Ethernet frame.
+    Frame(&'a [u8]),
+    /// How [`Effect::Resolve`] ended: the addresses, none if there are none, and how long they hold; `None` when no
+    /// resolver answered. The driver asks again by itself and reports again.
+    Resolved(Option<(Vec<Ipv6Addr>, Duration)>),
     /// [`Machine::deadline`] was reached.
     Deadline,
     /// How [`Effect::Open`] ended.
-    Opened(Endpoint, Result<(), OpenError>),
+    Opened(Port, Result<(), OpenError>),
     /// How the last [`Effect::Configure`] ended. Also comes unasked, when the driver repeats a refused one.
     Configured(Result<(), ConfigureError>),
     /// Somebody else took our IPv4 address from the target while the target stayed.
@@ -36,22 +43,29 @@ pub enum Input<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
     /// The socket it came in by.
-    pub via: Endpoint,
+    pub via: Port,
     /// Index of the interface it came in by.
     pub interface: u32,
-    /// Its source; for [`Endpoint::Arp`] unspecified.
+    /// Its source; for [`Port::Arp`] unspecified.
     pub from: SocketAddrV6,
     /// Its destination address.
     pub to: Ipv6Addr,
-    /// UDP payload, or for [`Endpoint::Arp`] the ARP packet without link-layer header.
+    /// UDP payload, or for [`Port::Arp`] the ARP packet without link-layer header.
     pub payload: &'a [u8],
 }
 
 /// A socket of a role. The driver knows how to open each and keeps at most one of each per role.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Endpoint {
+pub enum Port {
     /// UDP `[::]:546` on the link, for DHCPv6 and for DHCPv4 inside it.
     Client6,
+    /// UDP port 67 on this address of the link: the client relay agent's.
+    Cra6(Ipv6Addr),
+    /// UDP port 68 on this IPv4 address of an endpoint's target, for renewals past the client relay agent. Addresses in
+    /// datagrams are IPv4-mapped.
+    Direct4(EndpointId, Ipv4Addr),
+    /// The TAP device `hcra-<link>`, on which a DHCPv4 client of this host runs.
+    Tap,
     /// Only ever opened, to learn whether another program receives on IPv4 UDP 68 of the link; the driver closes it
     /// again by itself.
     Native4,
@@ -120,22 +134,29 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Open this socket; the outcome comes back as [`Input::Opened`].
-    Open(Endpoint),
+    Open(Port),
     /// Close this socket, if open.
-    Close(Endpoint),
+    Close(Port),
     /// Send this. A failure is a lost packet: counted and otherwise ignored.
     Send {
         /// The socket.
-        via: Endpoint,
+        via: Port,
         /// Source address; the kernel chooses when `None`.
         source: Option<Ipv6Addr>,
         /// Destination. Link-local and multicast destinations carry the link's index as scope.
         to: SocketAddrV6,
-        /// UDP payload, or for [`Endpoint::Arp`] the ARP packet, which goes to the broadcast address.
+        /// UDP payload, or for [`Port::Arp`] the ARP packet, which goes to the broadcast address.
         payload: Vec<u8>,
     },
     /// Every IPv6 address that DHCPv6 gave this link; all others of ours go.
     Assign6(Vec<Assignment6>),
+    /// Send this Ethernet frame to the client on [`Port::Tap`].
+    Frame(Vec<u8>),
+    /// Give [`Port::Tap`] carrier, or take it.
+    Carrier(bool),
+    /// Find the IPv6 addresses of this name, asking these resolvers by this link, and keep them current; `None` ends
+    /// that. The outcome comes back as [`Input::Resolved`].
+    Resolve(Option<Question>),
     /// Everything IPv4 that should be on the target; `None` takes it all away. The outcome comes back as
     /// [`Input::Configured`].
     Configure(Option<Box<Ipv4Config>>),
@@ -149,6 +170,15 @@ pub enum Effect {
     Refused(Refused),
     /// An orderly stop is complete; the driver may end the role.
     Stopped,
+}
+
+/// A name to resolve.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// A checked name, without root.
+    pub name: String,
+    /// Resolvers, to be asked in this order; link-local ones are on the link.
+    pub resolvers: Vec<Ipv6Addr>,
 }
 
 /// Where a role puts its effects.

@@ -13,6 +13,14 @@ pub const CLIENT6_PORT: u16 = 546;
 pub const SERVER6_PORT: u16 = 547;
 /// UDP port of DHCPv4 servers and relay agents, RFC 2131 §4.1.
 pub const SERVER4_PORT: u16 = 67;
+/// UDP port of DHCPv4 clients, RFC 2131 §4.1.
+pub const CLIENT4_PORT: u16 = 68;
+/// Relay agents that a DHCPv4 message may have passed, unless configured, RFC 1542 §4.1.1.
+pub const HOPS_LIMIT: u8 = 4;
+/// What [`HOPS_LIMIT`] can be set to, RFC 1542 §4.1.1.
+pub const HOPS_RANGE: std::ops::RangeInclusive<u8> = 1..=16;
+/// How long an answer to what was relayed may take.
+pub const ANSWER_WAIT: Duration = secs(120);
 /// All_DHCP_Relay_Agents_and_Servers, RFC 8415 §7.1.
 pub const ALL_RELAYS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// All_DHCP_Servers, RFC 8415 §7.1.

@@ -2,9 +2,10 @@
 //! a journal of leases in place of a kernel to configure.
 
 use crate::binding::Record;
+use crate::ids::HardwareAddress;
 use crate::refused::Refused;
 use crate::time::Instant;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 /// An interface of the namespace a role works in, as far as the role uses it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -17,6 +18,12 @@ pub struct Interface {
     pub running: bool,
     /// IPv6 addresses that passed duplicate address detection, in the kernel's order.
     pub addresses: Vec<Ipv6Addr>,
+    /// IPv4 addresses, in the kernel's order.
+    pub addresses4: Vec<Ipv4Addr>,
+    /// Link-layer address.
+    pub hardware: HardwareAddress,
+    /// MTU in octets; 0 when unknown.
+    pub mtu: u32,
 }
 
 impl Interface {
@@ -39,8 +46,18 @@ pub enum Port {
     Dhcp6,
     /// UDP `[::]` at a port of its own, by which a relay agent talks to servers (RFC 8357).
     Upstream6(u16),
-    /// UDP port 67 of the IPv4 address that DHCPv4 servers answer to. Addresses in datagrams are IPv4-mapped.
-    Upstream4(Ipv4Addr),
+    /// The UDP port of ours that DHCPv4 servers answer to: port 67 unless configured (RFC 8357). Addresses in datagrams
+    /// are IPv4-mapped.
+    Upstream4(SocketAddrV4),
+    /// UDP `[::]:67`, toward client relay agents: those of a TSV or a TRA. Not multicast.
+    Transport6,
+    /// UDP port 67 on one IPv6 address of ours, toward TSVs and TRAs: that of a client relay agent.
+    Cra6(Ipv6Addr),
+    /// UDP `0.0.0.0:67`, with broadcasts: a DHCPv4 server's. Addresses in datagrams are IPv4-mapped.
+    Server4,
+    /// The IPv4 frames with UDP destination port 67 that the interface of this index receives, and frames sent by it:
+    /// [`Input::Frame`], [`Effect::Frame`].
+    Frames(u32),
 }
 
 /// A received datagram.
@@ -58,6 +75,17 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
+/// A received Ethernet frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Index of the interface it came in by.
+    pub interface: u32,
+    /// The sender is on this host and has left the UDP checksum to hardware that never saw the frame: it says nothing.
+    pub checksum_pending: bool,
+    /// The frame from its destination address on, without check sequence.
+    pub octets: &'a [u8],
+}
+
 /// What happens to a role of the provider.
 #[derive(Debug)]
 pub enum Input<'a> {
@@ -65,6 +93,8 @@ pub enum Input<'a> {
     Interfaces(&'a [Interface]),
     /// A datagram arrived.
     Datagram(Datagram<'a>),
+    /// A frame arrived.
+    Frame(Frame<'a>),
     /// The deadline was reached.
     Deadline,
     /// So many of the records in [`Effect::Journal`], counted since the role began, are on disk.
@@ -95,6 +125,13 @@ pub enum Effect {
         /// UDP payload.
         payload: Vec<u8>,
     },
+    /// Send this Ethernet frame by [`Port::Frames`]. A failure is a lost packet.
+    Frame {
+        /// Index of the interface.
+        interface: u32,
+        /// From its destination address on, without check sequence.
+        octets: Vec<u8>,
+    },
     /// Keep this on disk. Records of many messages are written together.
     Journal(Record),
     /// Something an operator should hear of.
@@ -122,6 +159,25 @@ pub enum Notice {
     StorageRestored,
     /// DHCPv4 servers behind the external engine have not answered since.
     EngineSilent(Instant),
+    /// A client behind a client relay agent has an IPv4 address: what a tunnel concentrator has to know.
+    BindingAdded(TunnelBinding),
+    /// It has not any more.
+    BindingRemoved(TunnelBinding),
+    /// This DHCPv4 server does not return relay agent information, so none of its answers finds its client.
+    NoAgentInformation(Ipv4Addr),
+    /// A DHCPv4 server, of this address, answers on a link that a client relay agent serves.
+    ForeignServer(Ipv4Addr),
+}
+
+/// Which IPv4 address is reached through which client relay agent (RFC 7040 §6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TunnelBinding {
+    /// The client's.
+    pub address: Ipv4Addr,
+    /// The client relay agent's.
+    pub agent: Ipv6Addr,
+    /// When it ends; `None` is never.
+    pub until: Option<Instant>,
 }
 
 impl Notice {
@@ -135,6 +191,10 @@ impl Notice {
             Self::StorageDegraded => "storage-degraded",
             Self::StorageRestored => "storage-restored",
             Self::EngineSilent(_) => "engine-silent",
+            Self::BindingAdded(_) => "binding-added",
+            Self::BindingRemoved(_) => "binding-removed",
+            Self::NoAgentInformation(_) => "no-agent-information",
+            Self::ForeignServer(_) => "foreign-server",
         }
     }
 
@@ -143,7 +203,10 @@ impl Notice {
         match self {
             Self::PoolEmpty(subnet) => subnet.clone(),
             Self::NoSubnet(client) | Self::SourceRefused(client) => client.to_string(),
-            Self::Declined(address) => address.to_string(),
+            Self::Declined(address) | Self::NoAgentInformation(address) | Self::ForeignServer(address) => {
+                address.to_string()
+            }
+            Self::BindingAdded(binding) | Self::BindingRemoved(binding) => binding.address.to_string(),
             Self::Declined6(address) => address.to_string(),
             Self::StorageDegraded | Self::StorageRestored | Self::EngineSilent(_) => String::new(),
         }

@@ -1,5 +1,6 @@
 //! What an operator decides about a link. Checked where it is read; the roles take it as given.
 
+use crate::ids::Iaid;
 use crate::params;
 use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
@@ -32,6 +33,10 @@ pub struct LinkSettings {
     pub rebind_on_source_change: bool,
     /// What a lease may touch.
     pub accept: Accept,
+    /// The host Client Relay Agent.
+    pub hcra: HcraSettings,
+    /// The IPv4 identities of the link, each with a client of its own: 1 to 16. The first has the IAID of the link.
+    pub endpoints: Vec<EndpointSettings>,
 }
 
 impl Default for LinkSettings {
@@ -49,6 +54,8 @@ impl Default for LinkSettings {
             release_on_stop: false,
             rebind_on_source_change: false,
             accept: Accept::default(),
+            hcra: HcraSettings::default(),
+            endpoints: vec![EndpointSettings::default()],
         }
     }
 }
@@ -62,6 +69,8 @@ pub enum Mode {
     /// DHCPv4 over DHCPv6 only.
     #[serde(rename = "4o6")]
     Dhcp4o6,
+    /// DHCPv4 over IPv6 through the host Client Relay Agent only.
+    Hcra,
     /// None: DHCPv6 alone.
     Off,
 }
@@ -185,6 +194,87 @@ impl Default for Dhcp4Settings {
             host_name: None,
         }
     }
+}
+
+/// Settings of the host Client Relay Agent of a link (draft-ietf-dhc-dhcpv4-over-ipv6 §6).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HcraSettings {
+    /// Addresses of TSVs and TRAs, at most 8; they go before those that the network tells. Every message goes to each.
+    pub servers: Vec<Ipv6Addr>,
+    /// Own address to send from; `None` leaves the choice among the link's global ones.
+    pub source: Option<Ipv6Addr>,
+    /// Unique local addresses are as good as global ones.
+    pub unique_local: bool,
+    /// Who may answer.
+    pub source_check: SourceCheck,
+    /// Highest `hops` of a client's message: 1 to 16.
+    pub hops_limit: u8,
+    /// Run only with a permit.
+    pub needs_permit: bool,
+    /// Which way renewals go.
+    pub renew: Renew,
+    /// Relay encapsulation.
+    pub encapsulation: Encapsulation,
+    /// Whose messages it relays.
+    pub client: HcraClient,
+    /// With an external client: install the address it gets on the endpoint's target.
+    pub adopt: bool,
+}
+
+impl Default for HcraSettings {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            source: None,
+            unique_local: false,
+            source_check: SourceCheck::Strict,
+            hops_limit: params::HOPS_LIMIT,
+            needs_permit: false,
+            renew: Renew::Direct,
+            encapsulation: Encapsulation::Off,
+            client: HcraClient::Builtin,
+            adopt: false,
+        }
+    }
+}
+
+/// Which way a renewal goes that RFC 2131 sends to the server's own address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Renew {
+    /// By IPv4, from the leased address; after two without an answer also through the agent.
+    Direct,
+    /// Through the agent.
+    ViaCra,
+}
+
+/// Relay encapsulation, BOOTP op 3 and 4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encapsulation {
+    /// Not understood: discarded without a word.
+    Off,
+    /// A layout of this project's own, for laboratories: no published one could be had.
+    Private,
+}
+
+/// Whose messages the host Client Relay Agent relays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HcraClient {
+    /// The DHCPv4 engines of this service.
+    Builtin,
+    /// Any DHCPv4 client that runs on the TAP device of the link.
+    External,
+}
+
+/// One IPv4 identity of a link (draft-ietf-dhc-dhcpv4-over-ipv6, appendix B).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EndpointSettings {
+    /// What it is called on the bus and in the state directory: unique on the link, empty for an only one.
+    pub name: String,
+    /// Its IAID; `None` is that of the link for the first, else one of its own that is kept.
+    pub iaid: Option<Iaid>,
 }
 
 /// What happens to IPv4 when the permit is withdrawn while a lease runs.

@@ -341,7 +341,7 @@ fn what_real_servers_answered_finds_its_client_behind_the_external_engine_s46_04
             let hops = answered.v4().hops;
             let answer = with_agent(&answered.payload, hops, giaddr, Some(&agent));
             let received = |payload| Received {
-                via: Port::Upstream4(giaddr),
+                via: Port::Upstream4(std::net::SocketAddrV4::new(giaddr, 67)),
                 interface: 1,
                 from: SocketAddrV6::new(SERVER.to_ipv6_mapped(), 67, 0, 0),
                 to: giaddr.to_ipv6_mapped(),

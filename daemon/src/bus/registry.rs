@@ -1,7 +1,7 @@
 //! Which links and roles there are, for everyone on the bus side.
 
 use super::authority::Gate;
-use crate::control::{LinkHandle, LinkId, Notice, RelayHandle, ServerHandle};
+use crate::control::{AgentHandle, AgentKind, LinkHandle, LinkId, Notice, ServerHandle};
 use dhcp4o6_dbus::{Error, link_path};
 use dhcp4o6_protocol::status::Status;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub(super) fn path_of(id: LinkId) -> OwnedObjectPath {
 pub(super) struct Roles {
     pub(super) server: Option<ServerHandle>,
     /// By name.
-    pub(super) relays: BTreeMap<String, RelayHandle>,
+    pub(super) agents: BTreeMap<(AgentKind, String), AgentHandle>,
 }
 
 /// The links and roles that run.
@@ -76,8 +76,10 @@ impl Registry {
             Notice::Removed(id) => drop(self.remove(id)),
             Notice::Server(handle) => self.roles().server = Some(handle),
             Notice::ServerGone => self.roles().server = None,
-            Notice::Relay(handle) => drop(self.roles().relays.insert(handle.name.clone(), handle)),
-            Notice::RelayGone(name) => drop(self.roles().relays.remove(&name)),
+            Notice::Agent(handle) => {
+                drop(self.roles().agents.insert((handle.kind, handle.name.clone()), handle));
+            }
+            Notice::AgentGone(kind, name) => drop(self.roles().agents.remove(&(kind, name))),
             Notice::Lease(..) | Notice::Provider(_) => {}
         }
     }

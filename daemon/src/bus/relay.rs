@@ -2,7 +2,7 @@
 
 use super::announce;
 use super::values;
-use crate::control::{ProviderStatus, RelayHandle};
+use crate::control::{AgentHandle, ProviderStatus};
 use dhcp4o6_dbus::{Error, RELAY1, relay_path};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zbus::{Connection, interface};
 
 /// A relay agent of the provider.
 #[derive(Clone, Debug)]
-pub(super) struct Relay1(pub(super) RelayHandle);
+pub(super) struct Relay1(pub(super) AgentHandle);
 
 impl Relay1 {
     fn status(&self) -> Arc<ProviderStatus> {

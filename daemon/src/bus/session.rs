@@ -13,7 +13,7 @@ use super::stage::Dhcp6Stage1;
 use super::statistics::Statistics1;
 use super::values;
 use crate::control::{
-    LinkHandle, LinkId, LogHandle, Notice, ProviderStatus, RelayHandle, ServerHandle, ServiceRequest,
+    AgentHandle, LinkHandle, LinkId, LogHandle, Notice, ProviderStatus, ServerHandle, ServiceRequest,
     ServiceStatus,
 };
 use dhcp4o6_dbus::{BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT, SERVER_PATH, relay_path};
@@ -96,7 +96,7 @@ impl Session {
         }
         let (server, relays) = {
             let roles = registry.roles();
-            (roles.server.clone(), roles.relays.values().cloned().collect::<Vec<_>>())
+            (roles.server.clone(), roles.agents.values().cloned().collect::<Vec<_>>())
         };
         if let Some(server) = server {
             session.add_server(server).await?;
@@ -166,12 +166,12 @@ impl Session {
                 self.registry.note(Notice::ServerGone);
                 self.remove_role::<Server1>(&server_path()).await
             }
-            Notice::Relay(handle) => {
-                self.registry.note(Notice::Relay(handle.clone()));
+            Notice::Agent(handle) => {
+                self.registry.note(Notice::Agent(handle.clone()));
                 self.add_relay(handle).await
             }
-            Notice::RelayGone(name) => {
-                self.registry.note(Notice::RelayGone(name.clone()));
+            Notice::AgentGone(kind, name) => {
+                self.registry.note(Notice::AgentGone(kind, name.clone()));
                 self.remove_role::<Relay1>(&relay_path(&name)).await
             }
             Notice::Provider(notice) => self.notice(&notice).await,
@@ -234,7 +234,7 @@ impl Session {
         self.add_role(server_path(), server, status).await
     }
 
-    async fn add_relay(&mut self, handle: RelayHandle) -> zbus::Result<()> {
+    async fn add_relay(&mut self, handle: AgentHandle) -> zbus::Result<()> {
         let (path, status) = (relay_path(&handle.name), handle.status.clone());
         self.add_role(path, Relay1(handle), status).await
     }

@@ -74,12 +74,14 @@ fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
         release_on_stop,
         rebind_on_source_change,
         accept,
+        ..
     } = settings;
     out.text(
         "mode",
         match mode {
             Mode::Auto => "auto",
             Mode::Dhcp4o6 => "4o6",
+            Mode::Hcra => "hcra",
             Mode::Off => "off",
         },
     );

@@ -29,8 +29,10 @@ pub use matching::Match;
 pub use mistakes::Mistakes;
 
 use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::role::lcra::LcraSettings;
 use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::role::server::ServerSettings;
+use dhcp4o6_protocol::role::tra::TraSettings;
 use dhcp4o6_protocol::settings::LinkSettings;
 use std::ffi::OsString;
 use std::path::Path;
@@ -51,6 +53,10 @@ pub struct Config {
     pub server: Option<ServerConfig>,
     /// The provider's relay agents, in the order they were written.
     pub relays: Vec<RelayConfig>,
+    /// The provider's IPv6-transport relay agents, in the order they were written.
+    pub tras: Vec<TraConfig>,
+    /// The subscriber's on-link client relay agents, in the order they were written.
+    pub lcras: Vec<LcraConfig>,
 }
 
 impl Default for Config {
@@ -61,6 +67,8 @@ impl Default for Config {
             log: tracing::Level::INFO,
             server: None,
             relays: Vec::new(),
+            tras: Vec::new(),
+            lcras: Vec::new(),
         }
     }
 }
@@ -119,6 +127,28 @@ impl RelayConfig {
         }
         settings
     }
+}
+
+/// One `[[tra]]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraConfig {
+    /// What it is called on the bus and in the log: unique.
+    pub name: String,
+    /// Name of the network namespace it works in; `None` is the service's own.
+    pub namespace: Option<String>,
+    /// What the role is told.
+    pub settings: TraSettings,
+}
+
+/// One `[[lcra]]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LcraConfig {
+    /// What it is called on the bus and in the log: unique.
+    pub name: String,
+    /// Name of the network namespace it works in; `None` is the service's own.
+    pub namespace: Option<String>,
+    /// What the role is told.
+    pub settings: LcraSettings,
 }
 
 /// One `[[link]]`.

@@ -194,6 +194,8 @@ impl Draft {
             dhcp6: self.dhcp6.finish(mistakes),
             engine,
             rates: self.rates,
+            port547: true,
+            tsv: None,
             softwire: Softwire {
                 br: self.softwire_br.values(),
                 bind_prefix: self.softwire_bind_prefix.right.map(|at| at.value),

@@ -168,6 +168,7 @@ fn every_key_has_its_effect() {
         release_on_stop,
         rebind_on_source_change,
         accept,
+        ..
     } = &link.settings;
     assert_eq!((*mode, *profile), (Mode::Dhcp4o6, Profile::Dual));
     let codes = Draft01 { request: 250, reply: 251, message: 65001, enable: 65002, servers: 65003 };

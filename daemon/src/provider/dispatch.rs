@@ -60,7 +60,8 @@ impl<R: Copy> Dispatch<R> {
     pub fn addressee(&self, datagram: &Datagram<'_>) -> Option<R> {
         let reply = MessageType::peek(datagram.payload) == Some(MessageType::RELAY_REPL);
         match datagram.via {
-            Port::Upstream4(_) => self.server,
+            Port::Upstream4(_) | Port::Transport6 | Port::Server4 => self.server,
+            Port::Cra6(_) | Port::Frames(_) => None,
             Port::Upstream6(port) => self.way_back(port, datagram.payload),
             Port::Dhcp6 if self.relays.is_empty() => self.server,
             Port::Dhcp6 if !reply && self.of_server.contains(&datagram.to) => self.server,
@@ -95,7 +96,7 @@ impl<R: Copy> Dispatch<R> {
 mod tests {
     use super::*;
     use crate::provider::tests::relay;
-    use std::net::{Ipv4Addr, SocketAddrV6};
+    use std::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 
     const LAN0: u32 = 2;
     const LAN1: u32 = 3;
@@ -104,7 +105,8 @@ mod tests {
     const SOLICIT: &[u8] = &[1, 0, 0, 1];
 
     fn interface(index: u32, name: &str, address: &str) -> Interface {
-        Interface { index, name: name.into(), running: true, addresses: vec![address.parse().unwrap()] }
+        let addresses = vec![address.parse().unwrap()];
+        Interface { index, name: name.into(), running: true, addresses, ..Interface::default() }
     }
 
     fn interfaces() -> [Interface; 3] {
@@ -154,7 +156,10 @@ mod tests {
         assert_eq!([LAN0, LAN1, WAN0].map(by), [Some("zero"), Some("one"), Some("server")]);
         assert_eq!(to(&dispatch, Port::Dhcp6, LAN0, OWN, SOLICIT), Some("server"), "its own address");
         assert_eq!(to(&dispatch, Port::Dhcp6, LAN0, OWN, &reply("::", None)), Some("zero"));
-        assert_eq!(to(&dispatch, Port::Upstream4(Ipv4Addr::LOCALHOST), WAN0, "::", b"x"), Some("server"));
+        assert_eq!(
+            to(&dispatch, Port::Upstream4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 67)), WAN0, "::", b"x"),
+            Some("server")
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
 use crate::config::ServerConfig;
-use crate::control::{Notice, ProviderStatus};
+use crate::control::{AgentKind, Notice, ProviderStatus};
 use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::role::server::EngineSettings;
 use socket::{Inbox, Outlet};
@@ -32,15 +32,15 @@ use tokio::sync::{Notify, mpsc};
 pub enum Key {
     /// The server.
     Server,
-    /// The relay agent of this name.
-    Relay(String),
+    /// The agent of this kind and name.
+    Agent(AgentKind, String),
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server => f.write_str("server"),
-            Self::Relay(name) => f.write_str(name),
+            Self::Agent(_, name) => f.write_str(name),
         }
     }
 }

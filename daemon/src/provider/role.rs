@@ -4,7 +4,7 @@ use super::journal::{Answer, Held, Journal};
 use super::socket::{Outgoing, PortSocket, run_length};
 use super::{Key, Shared, interfaces_of};
 use crate::config::RelayConfig;
-use crate::control::{Notice, ProviderStatus, ServerRequest, Work, WorkMeter};
+use crate::control::{AgentKind, Notice, ProviderStatus, ServerRequest, Work, WorkMeter};
 use crate::leases::Progress;
 use crate::limiter::Limiter;
 use dhcp4o6_protocol::machine::Machine as _;
@@ -118,7 +118,7 @@ impl Role {
 
     /// It is the relay agent of this configuration.
     pub fn is(&self, config: &RelayConfig) -> bool {
-        matches!(&self.key, Key::Relay(name) if *name == config.name)
+        matches!(&self.key, Key::Agent(AgentKind::Relay, name) if *name == config.name)
     }
 
     /// The sockets it needs.
@@ -203,6 +203,7 @@ impl Role {
                         _ => self.outbox.push(outgoing),
                     }
                 }
+                Effect::Frame { .. } => self.count(now, Refused::SendError, None),
                 Effect::Journal(record) => {
                     until = self.machine.journal().map(|journal| journal.append(&record));
                 }

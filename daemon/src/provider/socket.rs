@@ -180,7 +180,7 @@ impl PortSocket {
         let source = match (outgoing.source, self.port) {
             (None, _) if outgoing.interface == 0 => return None,
             // An interface alone makes no sense to the kernel there.
-            (None, Port::Upstream4(address)) => address.to_ipv6_mapped(),
+            (None, Port::Upstream4(address)) => address.ip().to_ipv6_mapped(),
             (source, _) => source.unwrap_or(Ipv6Addr::UNSPECIFIED),
         };
         Some(libc::in6_pktinfo {
@@ -219,7 +219,10 @@ fn open(port: Port) -> io::Result<Socket> {
         Port::Dhcp6 => SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, params::SERVER6_PORT, 0, 0),
         Port::Upstream6(port) => SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0),
         // Such a socket speaks IPv4 with IPv4-mapped addresses.
-        Port::Upstream4(address) => SocketAddrV6::new(address.to_ipv6_mapped(), SERVER4_PORT, 0, 0),
+        Port::Upstream4(address) => SocketAddrV6::new(address.ip().to_ipv6_mapped(), address.port(), 0, 0),
+        Port::Transport6 => SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, SERVER4_PORT, 0, 0),
+        Port::Cra6(address) => SocketAddrV6::new(address, SERVER4_PORT, 0, 0),
+        Port::Server4 | Port::Frames(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
     socket.set_only_v6(!matches!(port, Port::Upstream4(_)))?;
     // Groups that other programs joined are not ours.
@@ -249,14 +252,18 @@ pub fn describe(port: Port) -> String {
     match port {
         Port::Dhcp6 => format!("UDP [::]:{}", params::SERVER6_PORT),
         Port::Upstream6(port) => format!("UDP [::]:{port}"),
-        Port::Upstream4(address) => format!("UDP {address}:{SERVER4_PORT}"),
+        Port::Upstream4(address) => format!("UDP {address}"),
+        Port::Transport6 => format!("UDP [::]:{SERVER4_PORT}"),
+        Port::Cra6(address) => format!("UDP [{address}]:{SERVER4_PORT}"),
+        Port::Server4 => format!("UDP 0.0.0.0:{SERVER4_PORT}"),
+        Port::Frames(interface) => format!("frames of interface {interface}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, UdpSocket};
+    use std::net::UdpSocket;
 
     /// A socket of our own at a port that is free, and its address.
     fn socket() -> (PortSocket, SocketAddr) {
@@ -369,7 +376,7 @@ mod tests {
         let port = Port::Upstream6(taken.local_addr().unwrap().port());
         let refused = PortSocket::open(port, &Netns::current().unwrap()).map(|_| ()).unwrap_err();
         assert_eq!((refused, reason(refused)), (OpenError::InUse, "port-in-use"));
-        let missing = Port::Upstream4(Ipv4Addr::new(192, 0, 2, 77));
+        let missing = Port::Upstream4("192.0.2.77:67".parse().unwrap());
         let refused = PortSocket::open(missing, &Netns::current().unwrap()).map(|_| ()).unwrap_err();
         assert!(matches!(reason(refused), "no-such-address" | "not-permitted"), "{refused}");
     }

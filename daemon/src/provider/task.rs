@@ -10,7 +10,9 @@ use super::socket::{BATCH, Membership, PortSocket, describe, reason};
 use super::{Key, Shared, engine, interfaces_of};
 use crate::clock::now;
 use crate::config::{RelayConfig, ServerConfig};
-use crate::control::{Notice, ProviderStatus, RelayHandle, ServerHandle, ServerRequest, WorkMeter};
+use crate::control::{
+    AgentHandle, AgentKind, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
+};
 use crate::leases::Progress;
 use crate::mailbox::{self, mailbox};
 use crate::rest::Rest;
@@ -307,11 +309,23 @@ impl Task {
         let (status, shown) = watch::channel(Arc::default());
         let work = Arc::<WorkMeter>::default();
         let name = config.name.clone();
-        let handle = RelayHandle { name: name.clone(), status: shown, work: Arc::clone(&work) };
-        self.shared.tell(Notice::Relay(handle));
+        let handle = AgentHandle {
+            kind: AgentKind::Relay,
+            name: name.clone(),
+            status: shown,
+            work: Arc::clone(&work),
+        };
+        self.shared.tell(Notice::Agent(handle));
         let machine = Machine::Relay(Box::new(Relay::new(config.settings.clone())));
         let wanted = interfaces_of(&config.settings);
-        self.roles.push(Role::new(Key::Relay(name), machine, wanted, Rc::clone(&self.shared), status, work));
+        self.roles.push(Role::new(
+            Key::Agent(AgentKind::Relay, name),
+            machine,
+            wanted,
+            Rc::clone(&self.shared),
+            status,
+            work,
+        ));
     }
 
     /// Opens the sockets that the roles need, unless that failed a moment ago, and closes others.
@@ -409,7 +423,7 @@ impl Task {
                 None if interfaces.is_empty() && !missing.is_empty() => match role.key {
                     // Through relay agents it can still be asked.
                     Key::Server => ("degraded", "no-interface"),
-                    Key::Relay(_) => ("failed", "no-interface"),
+                    Key::Agent(..) => ("failed", "no-interface"),
                 },
                 None => ("running", ""),
             };

@@ -7,7 +7,7 @@ use crate::install::News;
 use crate::shared::Bound;
 use crate::sockets::LinkSocket;
 use dhcp4o6_protocol::lease::LeaseEvent;
-use dhcp4o6_protocol::machine::{Effect, Endpoint, OpenError};
+use dhcp4o6_protocol::machine::{Effect, OpenError, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::status::{LinkState, Status};
 use std::io;
@@ -17,13 +17,13 @@ use std::sync::Arc;
 impl Task {
     pub(super) async fn execute_one(&mut self, effect: Effect) {
         match effect {
-            Effect::Open(endpoint) => {
-                let result = self.open(endpoint);
-                self.outcomes.push_back(Outcome::Opened(endpoint, result));
+            Effect::Open(port) => {
+                let result = self.open(port);
+                self.outcomes.push_back(Outcome::Opened(port, result));
             }
-            Effect::Close(Endpoint::Client6) => self.client6 = None,
-            Effect::Close(Endpoint::Arp) => self.arp = None,
-            Effect::Close(Endpoint::Native4) => {}
+            Effect::Close(Port::Client6) => self.client6 = None,
+            Effect::Close(Port::Arp) => self.arp = None,
+            Effect::Close(Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap) => {}
             Effect::Send { via, source, to, payload } => self.send(via, source, to, &payload),
             Effect::Assign6(want) => self.install.assign(want).await,
             Effect::Configure(want) => {
@@ -37,37 +37,39 @@ impl Task {
             }
             Effect::Notify(event) => self.notify(event),
             Effect::Publish(status) => self.publish(status),
+            Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {}
             Effect::Refused(reason) => self.refuse(reason, None),
             Effect::Stopped => self.stopped = true,
         }
     }
 
-    fn open(&mut self, endpoint: Endpoint) -> Result<(), OpenError> {
-        let result = match (endpoint, &self.orders.target.place) {
-            (Endpoint::Arp, None) => Err(OpenError::NoLink),
-            (Endpoint::Arp, Some(place)) => LinkSocket::open(endpoint, place.access.netns(), place.index),
-            (Endpoint::Client6 | Endpoint::Native4, _) => {
-                LinkSocket::open(endpoint, self.link.access.netns(), self.link.index)
+    fn open(&mut self, port: Port) -> Result<(), OpenError> {
+        let result = match (port, &self.orders.target.place) {
+            (Port::Arp, None) => Err(OpenError::NoLink),
+            (Port::Arp, Some(place)) => LinkSocket::open(port, place.access.netns(), place.index),
+            (Port::Cra6(_) | Port::Direct4(..) | Port::Tap, _) => Err(OpenError::Other(libc::ENOSYS)),
+            (Port::Client6 | Port::Native4, _) => {
+                LinkSocket::open(port, self.link.access.netns(), self.link.index)
             }
         };
         match &result {
-            Ok(_) => tracing::debug!(?endpoint, "opened"),
-            Err(error) => tracing::debug!(?endpoint, %error, "not opened"),
+            Ok(_) => tracing::debug!(?port, "opened"),
+            Err(error) => tracing::debug!(?port, %error, "not opened"),
         }
         let socket = result?;
-        match endpoint {
-            Endpoint::Client6 => self.client6 = socket,
-            Endpoint::Arp => self.arp = socket,
-            Endpoint::Native4 => {}
+        match port {
+            Port::Client6 => self.client6 = socket,
+            Port::Arp => self.arp = socket,
+            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
         }
         Ok(())
     }
 
-    fn send(&mut self, via: Endpoint, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
+    fn send(&mut self, via: Port, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
         let socket = match via {
-            Endpoint::Client6 => self.client6.as_ref(),
-            Endpoint::Arp => self.arp.as_ref(),
-            Endpoint::Native4 => None,
+            Port::Client6 => self.client6.as_ref(),
+            Port::Arp => self.arp.as_ref(),
+            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => None,
         };
         let sent = match socket {
             Some(socket) => socket.send(source, to, payload),

@@ -37,7 +37,7 @@ use crate::wire::agent::{self, AgentInformation, code::LINK_SELECTION};
 use crate::wire::v4::{self, Message, MessageType, code};
 use metadata::{Metadata, Seal};
 pub use silence::Silence;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, SocketAddrV6};
 
 /// Octets of option 82 up to which a copy of option 61 travels along.
 const COMFORTABLE: usize = 128;
@@ -63,6 +63,11 @@ pub struct Settings {
 impl Settings {
     /// [`Settings::sub_option`] unless configured: not assigned, and left alone by the servers we know.
     pub const SUB_OPTION: u8 = 220;
+
+    /// Where servers answer to.
+    pub fn port(&self) -> Port {
+        Port::Upstream4(SocketAddrV4::new(self.giaddr, SERVER4_PORT))
+    }
 }
 
 /// Clients whose addresses are to come from one subnet.
@@ -118,7 +123,7 @@ impl External {
         let known = self.settings.servers.iter().find(|server| named == Some(**server));
         let servers = known.map_or(&self.settings.servers[..], std::slice::from_ref);
         out.extend(servers.iter().map(|server| Effect::Send {
-            via: Port::Upstream4(self.settings.giaddr),
+            via: self.settings.port(),
             interface: 0,
             source: None,
             to: SocketAddrV6::new(server.to_ipv6_mapped(), SERVER4_PORT, 0, 0),

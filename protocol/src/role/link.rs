@@ -199,6 +199,7 @@ impl Machine for Link {
             Input::Opened(endpoint, result) => {
                 self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
             }
+            Input::Frame(_) | Input::Resolved(_) => {}
             Input::Configured(result) => {
                 self.with(now, out, |running, cx| running.on_configured(result, cx));
             }

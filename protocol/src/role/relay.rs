@@ -332,6 +332,7 @@ impl Machine for Relay {
                     out.push(Effect::Refused(refused));
                 }
             }
+            Input::Frame(_) => out.push(Effect::Refused(Refused::WrongLink)),
             // It has no deadline and stores nothing.
             Input::Deadline | Input::Stored(_) | Input::StorageFailed | Input::StorageRestored => {}
         }

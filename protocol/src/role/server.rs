@@ -7,6 +7,7 @@ mod operator;
 use super::back::Back;
 use super::external::{self, External, Silence};
 use super::softwire::{Asked, Softwire};
+use super::tsv::TsvSettings;
 use crate::binding::Record;
 use crate::ids::Duid;
 use crate::machine::Machine;
@@ -43,6 +44,10 @@ pub struct ServerSettings {
     pub addresses: Vec<Ipv6Addr>,
     /// From where else than link-local addresses of the served interfaces messages are taken.
     pub accept_from: Vec<Prefix6>,
+    /// DHCPv4 over DHCPv6 is answered, and DHCPv6 if that is set: UDP port 547.
+    pub port547: bool,
+    /// DHCPv4 over IPv6 and over IPv4 is answered: UDP port 67.
+    pub tsv: Option<TsvSettings>,
     /// The DHCPv6 server; `None` leaves DHCPv6 to another one.
     pub dhcp6: Option<server6::settings::Settings>,
     /// Who answers DHCPv4.
@@ -160,7 +165,7 @@ impl Server {
     pub fn ports(&self) -> Vec<Port> {
         match &self.settings.engine {
             EngineSettings::Builtin(_) => vec![Port::Dhcp6],
-            EngineSettings::External(external) => vec![Port::Dhcp6, Port::Upstream4(external.giaddr)],
+            EngineSettings::External(external) => vec![Port::Dhcp6, external.port()],
         }
     }
 
@@ -207,7 +212,9 @@ impl Server {
         let answer = match datagram.via {
             Port::Dhcp6 => self.answer(now, datagram, out),
             Port::Upstream4(_) => self.hand_back(datagram).map(Some),
-            Port::Upstream6(_) => Err(Refused::WrongLink),
+            Port::Upstream6(_) | Port::Transport6 | Port::Cra6(_) | Port::Server4 | Port::Frames(_) => {
+                Err(Refused::WrongLink)
+            }
         };
         // Also what is not answered may have changed something.
         self.journal(out);
@@ -369,6 +376,7 @@ impl Machine for Server {
                     out.push(Effect::Refused(reason));
                 }
             }
+            Input::Frame(_) => out.push(Effect::Refused(Refused::WrongLink)),
             Input::Deadline => self.settle(now),
             Input::Stored(count) => self.ledger.stored(count),
             Input::StorageFailed => {

@@ -60,7 +60,13 @@ pub(crate) fn reply(octets: &[u8]) {
     let take = |payload: &[u8]| {
         let from = SocketAddrV6::new(SERVER.to_ipv6_mapped(), 67, 0, 0);
         let to = GIADDR.to_ipv6_mapped();
-        engine.back(&Datagram { via: Port::Upstream4(GIADDR), interface: 1, from, to, payload })
+        engine.back(&Datagram {
+            via: Port::Upstream4(std::net::SocketAddrV4::new(GIADDR, 67)),
+            interface: 1,
+            from,
+            to,
+            payload,
+        })
     };
     assert!(take(octets).is_err(), "nobody asked for it");
 

@@ -83,6 +83,8 @@ pub(crate) fn settings() -> ServerSettings {
             [192, 0, 2, 217],
         )])),
         rates: Rates::default(),
+        port547: true,
+        tsv: None,
         softwire: Softwire::default(),
     }
 }

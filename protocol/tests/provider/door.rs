@@ -339,7 +339,7 @@ fn other_sockets_are_none_of_its_business() {
     let mut desk = Desk::new(settings());
     let from = SocketAddrV6::new(address(CLIENT), 546, 0, LAN);
     let payload = &asked()[..];
-    for via in [Port::Upstream6(1547), Port::Upstream4([192, 0, 2, 1].into())] {
+    for via in [Port::Upstream6(1547), Port::Upstream4("192.0.2.1:67".parse().unwrap())] {
         let datagram = Datagram { via, interface: LAN, from, to: address(GROUP), payload };
         assert_eq!(refused(&desk.input(Input::Datagram(datagram))), Some(Refused::WrongLink));
     }

@@ -30,7 +30,7 @@ fn front() -> ServerSettings {
 /// The one datagram to the DHCPv4 server.
 #[track_caller]
 fn forwarded(effects: &[Effect]) -> Vec<u8> {
-    let [Effect::Send { via: Port::Upstream4(GIADDR), interface: 0, to, payload, .. }] = effects else {
+    let [Effect::Send { via: Port::Upstream4(_), interface: 0, to, payload, .. }] = effects else {
         panic!("not handed over: {effects:?}")
     };
     assert_eq!(*to, SocketAddrV6::new(BEHIND.to_ipv6_mapped(), 67, 0, 0));
@@ -69,7 +69,7 @@ fn answer(octets: &[u8]) -> Vec<u8> {
 
 fn from_behind(payload: &[u8]) -> Input<'_> {
     Input::Datagram(Datagram {
-        via: Port::Upstream4(GIADDR),
+        via: Port::Upstream4(std::net::SocketAddrV4::new(GIADDR, 67)),
         interface: 7,
         from: SocketAddrV6::new(BEHIND.to_ipv6_mapped(), 67, 0, 0),
         to: GIADDR.to_ipv6_mapped(),
@@ -80,7 +80,7 @@ fn from_behind(payload: &[u8]) -> Input<'_> {
 #[test]
 fn two_customers_behind_one_relay_agent_each_get_their_own_answer() {
     let mut desk = Desk::new(front());
-    assert_eq!(desk.server.ports(), [Port::Dhcp6, Port::Upstream4(GIADDR)]);
+    assert_eq!(desk.server.ports(), [Port::Dhcp6, Port::Upstream4(std::net::SocketAddrV4::new(GIADDR, 67))]);
     let mut waiting = Vec::new();
     for client in [1_u32, 2] {
         let payload = query(0, &discover().by(client).emit());

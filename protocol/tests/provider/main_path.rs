@@ -28,6 +28,8 @@ pub(crate) fn provider() -> ServerSettings {
             [192, 0, 2, 209],
         )])),
         rates: Rates::default(),
+        port547: true,
+        tsv: None,
         softwire: Softwire::default(),
     }
 }

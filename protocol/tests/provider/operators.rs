@@ -130,7 +130,7 @@ fn reading_the_configuration_again_keeps_every_lease() {
         sub_option: external::Settings::SUB_OPTION,
     });
     desk.server.configure(now, external, &mut out);
-    assert_eq!(desk.server.ports(), [Port::Dhcp6, Port::Upstream4([192, 0, 2, 1].into())]);
+    assert_eq!(desk.server.ports(), [Port::Dhcp6, Port::Upstream4("192.0.2.1:67".parse().unwrap())]);
     assert_eq!(desk.server.select(now, &Question::default()), Err(Impossible::External));
     assert_eq!(desk.server.revoke(now, addresses[0].into(), &mut out), Err(Impossible::External));
     desk.server.configure(now, settings(), &mut out);

@@ -129,12 +129,20 @@ impl Stand {
             dhcp6: Some(dhcp6),
             engine: EngineSettings::Builtin(four),
             rates: Rates::default(),
+            port547: true,
+            tsv: None,
             softwire: Softwire::default(),
         };
         let mut own: Vec<Ipv6Addr> = answers().map(|answer| *v6(answer.from).ip()).collect();
         own.push("2001:db8:6::1".parse().unwrap());
         own.dedup();
-        let lan = Interface { index: LAN, name: "lan0".to_owned(), running: true, addresses: own };
+        let lan = Interface {
+            index: LAN,
+            name: "lan0".to_owned(),
+            running: true,
+            addresses: own,
+            ..Interface::default()
+        };
         let mut stand = Self {
             server: Server::new(settings, duid, [7; 16], [9; 32]),
             now: Instant::from_secs(1000),

@@ -10,7 +10,7 @@ use super::super::server::Server1;
 use super::super::stage::Dhcp6Stage1;
 use super::super::statistics::Statistics1;
 use super::world::{NETNS, named};
-use crate::control::{LinkHandle, LinkId, RelayHandle, ServerHandle, ServiceStatus};
+use crate::control::{AgentHandle, AgentKind, LinkHandle, LinkId, ServerHandle, ServiceStatus};
 use crate::mailbox::mailbox;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ fn introspection_is_the_committed_one() {
     let requests = mailbox(1).0;
     let handle = ServerHandle { requests, status: status.clone(), work: Arc::clone(&work) };
     compare(&Server1 { handle, gate });
-    compare(&Relay1(RelayHandle { name: "relay1".into(), status, work }));
+    compare(&Relay1(AgentHandle { kind: AgentKind::Relay, name: "relay1".into(), status, work }));
     let (_, log) =
         tracing_subscriber::reload::Layer::<_, tracing_subscriber::Registry>::new(LevelFilter::INFO);
     compare(&LogControl1 { log, gate: Arc::clone(registry.gate()) });

@@ -1,7 +1,9 @@
 //! The provider's roles on the bus.
 
 use super::world::{Bus, Service, soon};
-use crate::control::{Notice, ProviderStatus, RelayHandle, ServerHandle, ServerRequest, WorkMeter};
+use crate::control::{
+    AgentHandle, AgentKind, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
+};
 use crate::mailbox::{Receiver, mailbox};
 use dhcp4o6_dbus::{Error, Relay1Proxy, Server1Proxy, relay_path};
 use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Slot4, State};
@@ -190,7 +192,12 @@ async fn a_role_comes_and_goes_as_an_object() {
     super::world::ready(&connection, 0).await;
     let (status, status_end) =
         watch::channel(Arc::new(ProviderStatus { state: "running", ..Default::default() }));
-    let handle = RelayHandle { name: "lan-0".into(), status: status_end, work: Arc::default() };
+    let handle = AgentHandle {
+        kind: AgentKind::Relay,
+        name: "lan-0".into(),
+        status: status_end,
+        work: Arc::default(),
+    };
     let relay = Relay1Proxy::builder(&connection)
         .destination(dhcp4o6_dbus::BUS_NAME)
         .path(relay_path("lan-0"))
@@ -199,7 +206,7 @@ async fn a_role_comes_and_goes_as_an_object() {
         .await
         .unwrap();
     for _ in 0..2 {
-        service.notices.send(Notice::Relay(handle.clone())).unwrap();
+        service.notices.send(Notice::Agent(handle.clone())).unwrap();
         soon(async {
             while relay.state().await.as_deref() != Ok("running") {
                 tokio::task::yield_now().await;
@@ -207,7 +214,7 @@ async fn a_role_comes_and_goes_as_an_object() {
         })
         .await;
         assert_eq!(relay.name().await.unwrap(), "lan-0");
-        service.notices.send(Notice::RelayGone("lan-0".into())).unwrap();
+        service.notices.send(Notice::AgentGone(AgentKind::Relay, "lan-0".into())).unwrap();
         soon(async {
             while relay.state().await.is_ok() {
                 tokio::task::yield_now().await;

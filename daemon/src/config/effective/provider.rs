@@ -28,6 +28,7 @@ pub(super) fn server(out: &mut Toml, config: &ServerConfig) {
         engine,
         rates,
         softwire: Softwire { br, bind_prefix },
+        ..
     } = settings;
     out.head("[server]");
     if let Some(namespace) = namespace {

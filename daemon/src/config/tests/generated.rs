@@ -313,6 +313,8 @@ fn server() -> impl Strategy<Value = ServerConfig> {
                     dhcp6: Some(dhcp6).filter(|dhcp6| dhcp6.preference != 7),
                     engine,
                     rates,
+                    port547: true,
+                    tsv: None,
                     softwire,
                 },
             },

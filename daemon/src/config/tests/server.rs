@@ -216,7 +216,7 @@ fn every_key_of_the_server_has_its_effect() {
     let config = server(EVERYTHING);
     assert_eq!(config.namespace.as_deref(), Some("isp"));
     assert_eq!(config.interfaces, ["lan0", "lan1"]);
-    let ServerSettings { profile, draft01, addresses, accept_from, dhcp6, engine, rates, softwire } =
+    let ServerSettings { profile, draft01, addresses, accept_from, dhcp6, engine, rates, softwire, .. } =
         config.settings;
     let codes = Draft01 { request: 250, reply: 251, message: 65001, enable: 65002, servers: 65003 };
     assert_eq!((profile, draft01), (Profile::Dual, codes));

@@ -3,7 +3,7 @@
 use super::{Closed, NETLINK_FAILED, Supervisor};
 use crate::clock::now;
 use crate::config::{RelayConfig, ServerConfig};
-use crate::control::{Notice, ProviderStatus, RelayHandle, ServerHandle, WorkMeter};
+use crate::control::{AgentHandle, AgentKind, Notice, ProviderStatus, ServerHandle, WorkMeter};
 use crate::identity;
 use crate::leases::{Leases, LeasesError};
 use crate::mailbox::mailbox;
@@ -64,7 +64,8 @@ impl Running {
         let orders = self.orders.borrow();
         match key {
             Key::Server => orders.server.is_some(),
-            Key::Relay(name) => orders.relays.iter().any(|relay| relay.name == *name),
+            Key::Agent(AgentKind::Relay, name) => orders.relays.iter().any(|relay| relay.name == *name),
+            Key::Agent(AgentKind::Tra | AgentKind::Lcra, _) => false,
         }
     }
 }
@@ -302,7 +303,7 @@ impl Supervisor {
     /// Shows the roles that do not run, and forgets those that are not configured any more.
     fn show_absent(&mut self) {
         let server = self.server.iter().map(|_| Key::Server);
-        let relays = self.relays.iter().map(|relay| Key::Relay(relay.name.clone()));
+        let relays = self.relays.iter().map(|relay| Key::Agent(AgentKind::Relay, relay.name.clone()));
         let configured: BTreeSet<Key> = server.chain(relays).collect();
         for gone in self.shown.difference(&configured).cloned().collect::<Vec<_>>() {
             self.shown.remove(&gone);
@@ -310,7 +311,7 @@ impl Supervisor {
             self.shared.forget(&gone);
             self.shared.tell(match gone {
                 Key::Server => Notice::ServerGone,
-                Key::Relay(name) => Notice::RelayGone(name),
+                Key::Agent(kind, name) => Notice::AgentGone(kind, name),
             });
         }
         for key in configured {
@@ -338,7 +339,7 @@ impl Supervisor {
                 (config.namespace.clone(), config.interfaces.clone(), "ok", engine(config))
             }
             (Key::Server, None) => Default::default(),
-            (Key::Relay(name), _) => relay(name).map_or_else(Default::default, |config| {
+            (Key::Agent(_, name), _) => relay(name).map_or_else(Default::default, |config| {
                 (config.namespace.clone(), interfaces_of(&config.settings), "", "")
             }),
         };
@@ -360,7 +361,9 @@ fn introduction(key: &Key, status: watch::Receiver<Arc<ProviderStatus>>) -> Noti
     let work = Arc::<WorkMeter>::default();
     match key {
         Key::Server => Notice::Server(ServerHandle { requests: mailbox(1).0, status, work }),
-        Key::Relay(name) => Notice::Relay(RelayHandle { name: name.clone(), status, work }),
+        Key::Agent(kind, name) => {
+            Notice::Agent(AgentHandle { kind: *kind, name: name.clone(), status, work })
+        }
     }
 }
 
@@ -381,6 +384,8 @@ fn interfaces(monitor: &Monitor, names: &BTreeSet<String>) -> Vec<Interface> {
                 name: name.clone(),
                 running: link.up() && link.carrier(),
                 addresses: usable.map(|address| address.address).collect(),
+                hardware: link.hardware.clone(),
+                ..Interface::default()
             });
         }
     }

@@ -107,7 +107,8 @@ fn forward_by(
         return Err(refused);
     }
     let sent = out.into_iter().map(|effect| match effect {
-        Effect::Send { via: Port::Upstream4(GIADDR), interface: 0, source: None, to, payload } => {
+        Effect::Send { via, interface: 0, source: None, to, payload } => {
+            assert_eq!(via, settings().port());
             assert_eq!(to.port(), 67);
             (to, payload)
         }
@@ -132,7 +133,7 @@ fn back_by(engine: &External, from: &str, payload: &[u8]) -> Result<(Back, Vec<u
     let from: IpAddr = from.parse().unwrap();
     let IpAddr::V4(from) = from else { panic!("servers have IPv4 addresses") };
     engine.back(&Datagram {
-        via: Port::Upstream4(GIADDR),
+        via: settings().port(),
         interface: 5,
         from: SocketAddrV6::new(from.to_ipv6_mapped(), 40_000, 0, 0),
         to: GIADDR.to_ipv6_mapped(),

@@ -12,7 +12,7 @@ use crate::client6::Client6;
 use crate::facts::{LinkFacts, Noted};
 use crate::ids::{ClientId, Duid};
 use crate::lease::{Ipv4Config, LeaseEventKind};
-use crate::machine::{Command, ConfigureError, Effect, Effects, Endpoint, OpenError};
+use crate::machine::{Command, ConfigureError, Effect, Effects, OpenError, Port};
 use crate::permit::{Permit, WireProfile};
 use crate::record::LinkRecord;
 use crate::rng::Rng;
@@ -303,12 +303,12 @@ impl Running {
 
     fn open(&mut self, last: Option<(OpenError, Retry)>, cx: &mut Cx<'_>) {
         self.socket = Socket::Opening(last);
-        cx.out.push(Effect::Open(Endpoint::Client6));
+        cx.out.push(Effect::Open(Port::Client6));
     }
 
-    pub(super) fn on_opened(&mut self, endpoint: Endpoint, result: Result<(), OpenError>, cx: &mut Cx<'_>) {
-        match endpoint {
-            Endpoint::Client6 => {
+    pub(super) fn on_opened(&mut self, port: Port, result: Result<(), OpenError>, cx: &mut Cx<'_>) {
+        match port {
+            Port::Client6 => {
                 let Socket::Opening(last) = self.socket else { return };
                 self.socket = match result {
                     Ok(()) => Socket::Open,
@@ -319,7 +319,7 @@ impl Running {
                 };
                 self.make_ready(cx);
             }
-            Endpoint::Native4 => {
+            Port::Native4 => {
                 let Native::Checking(last) = self.native else { return };
                 self.native = match result {
                     Err(OpenError::InUse) => {
@@ -335,7 +335,8 @@ impl Running {
                     }
                 };
             }
-            Endpoint::Arp => {
+            Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
+            Port::Arp => {
                 if let Err(error) = result {
                     cx.note("arp-failed", format!("the address is used unchecked: {error}"));
                     self.checked(false, cx);
@@ -380,7 +381,7 @@ impl Running {
         if self.installed.take().is_some() {
             cx.out.push(Effect::Configure(None));
         }
-        cx.out.push(Effect::Close(Endpoint::Client6));
+        cx.out.push(Effect::Close(Port::Client6));
         self.end_check(cx);
     }
 
@@ -441,7 +442,7 @@ impl Running {
         if command == Command::Stop {
             self.clear(cx);
         }
-        cx.out.push(Effect::Close(Endpoint::Client6));
+        cx.out.push(Effect::Close(Port::Client6));
         self.ending = Ending::Done;
     }
 
@@ -450,7 +451,7 @@ impl Running {
         self.leave = Leave::None;
         self.clear(cx);
         self.save(cx);
-        cx.out.push(Effect::Close(Endpoint::Client6));
+        cx.out.push(Effect::Close(Port::Client6));
         self.ending = Ending::Done;
     }
 

@@ -8,7 +8,7 @@ use crate::acd::Packet;
 use crate::facts::{Address6, Target};
 use crate::ids::{HardwareAddress, Iaid};
 use crate::lease::LeaseEventKind;
-use crate::machine::{Datagram, Endpoint, OpenError};
+use crate::machine::{Datagram, OpenError, Port};
 use crate::refused::Refused;
 use crate::settings::{Dhcp6Mode, OnWithdraw};
 use crate::status::LinkState;
@@ -95,12 +95,12 @@ impl Rig {
         let mut at = 0;
         while let Some(effect) = fresh.get(at).cloned() {
             match effect {
-                Effect::Open(Endpoint::Native4) => {
+                Effect::Open(Port::Native4) => {
                     let native = self.native;
-                    self.link.handle(self.now, Input::Opened(Endpoint::Native4, native), &mut fresh);
+                    self.link.handle(self.now, Input::Opened(Port::Native4, native), &mut fresh);
                 }
-                Effect::Open(endpoint) => {
-                    self.link.handle(self.now, Input::Opened(endpoint, Ok(())), &mut fresh);
+                Effect::Open(port) => {
+                    self.link.handle(self.now, Input::Opened(port, Ok(())), &mut fresh);
                 }
                 Effect::Configure(_) => self.link.handle(self.now, Input::Configured(Ok(())), &mut fresh),
                 _ => {}
@@ -118,7 +118,7 @@ impl Rig {
 
     fn hear(&mut self, payload: &[u8]) -> Vec<Effect> {
         let (from, to) = (SocketAddrV6::new(SERVER, 547, 0, 7), US);
-        self.input(Input::Datagram(Datagram { via: Endpoint::Client6, interface: 7, from, to, payload }))
+        self.input(Input::Datagram(Datagram { via: Port::Client6, interface: 7, from, to, payload }))
     }
 
     /// Lets time pass until the next deadline, at most `limit` from now.
@@ -234,7 +234,13 @@ fn kinds(effects: &[Effect]) -> Vec<&'static str> {
         Effect::Save(_) => Some("save"),
         Effect::Notify(event) => Some(event.kind.word()),
         Effect::Stopped => Some("stopped"),
-        Effect::Open(_) | Effect::Close(_) | Effect::Publish(_) | Effect::Refused(_) => None,
+        Effect::Frame(_) => Some("frame"),
+        Effect::Open(_)
+        | Effect::Close(_)
+        | Effect::Publish(_)
+        | Effect::Refused(_)
+        | Effect::Carrier(_)
+        | Effect::Resolve(_) => None,
     };
     effects.iter().filter_map(kind).collect()
 }
@@ -342,7 +348,7 @@ fn every_defect_of_a_response_has_its_counter_and_no_other_effect_sec_01_sec_13(
     ];
     for (name, (interface, from, to), payload, refused) in cases {
         let deadline = rig.link.deadline();
-        let datagram = Datagram { via: Endpoint::Client6, interface, from, to, payload: &payload };
+        let datagram = Datagram { via: Port::Client6, interface, from, to, payload: &payload };
         assert_eq!(rig.input(Input::Datagram(datagram)), [Effect::Refused(refused)], "{name}");
         assert_eq!(rig.link.deadline(), deadline, "{name}");
     }
@@ -405,10 +411,10 @@ fn a_port_in_use_is_a_named_failure_and_tried_again() {
     let facts = Arc::new(rig.facts.clone());
     let mut effects = Vec::new();
     rig.link.handle(rig.now, Input::Link(&facts), &mut effects);
-    rig.link.handle(rig.now, Input::Opened(Endpoint::Client6, Err(OpenError::InUse)), &mut effects);
+    rig.link.handle(rig.now, Input::Opened(Port::Client6, Err(OpenError::InUse)), &mut effects);
     assert_eq!((rig.link.status().state, rig.link.status().reason), (LinkState::Failed, "port-in-use"));
     let again = rig.wait(Duration::from_secs(2));
-    assert!(again.contains(&Effect::Open(Endpoint::Client6)));
+    assert!(again.contains(&Effect::Open(Port::Client6)));
     assert_ne!(rig.link.status().state, LinkState::Failed);
 }
 
@@ -516,7 +522,7 @@ fn checking() -> (Rig, Vec<Effect>) {
 /// ARP packets among `effects`.
 fn arp(effects: &[Effect]) -> Vec<Packet> {
     let packet = |effect: &Effect| match effect {
-        Effect::Send { via: Endpoint::Arp, payload, .. } => Packet::parse(payload),
+        Effect::Send { via: Port::Arp, payload, .. } => Packet::parse(payload),
         _ => None,
     };
     effects.iter().filter_map(packet).collect()
@@ -525,7 +531,7 @@ fn arp(effects: &[Effect]) -> Vec<Packet> {
 #[test]
 fn an_address_is_probed_for_then_installed_then_announced_inst_14() {
     let (mut rig, acked) = checking();
-    assert!(acked.contains(&Effect::Open(Endpoint::Arp)));
+    assert!(acked.contains(&Effect::Open(Port::Arp)));
     rig.effects.clear();
     while rig.link.status().state != LinkState::Bound {
         rig.wait(Duration::from_secs(10));
@@ -548,9 +554,9 @@ fn an_address_that_somebody_has_is_declined_and_never_installed_v4_24() {
     let payload = Packet { op: 2, ..Packet::announcement(LEASED, theirs) }.emit();
     let from = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0);
     let datagram =
-        Datagram { via: Endpoint::Arp, interface: 7, from, to: Ipv6Addr::UNSPECIFIED, payload: &payload };
+        Datagram { via: Port::Arp, interface: 7, from, to: Ipv6Addr::UNSPECIFIED, payload: &payload };
     let declined = rig.input(Input::Datagram(datagram));
-    assert!(declined.contains(&Effect::Close(Endpoint::Arp)));
+    assert!(declined.contains(&Effect::Close(Port::Arp)));
     let decline = sent(&declined).remove(0);
     let decline = v6::Message::parse(&decline).unwrap();
     let decline = v4::Message::parse(decline.options.first(OptionCode::DHCPV4_MSG).unwrap()).unwrap();
@@ -643,7 +649,7 @@ fn a_lease_that_init_reboot_extended_is_extended_on_the_target_while_its_address
     let acked = rig.hear(&response(&reboot, v4::MessageType::ACK, |_| {}));
     // Else the kernel could drop the address at the end of the old lease, in the middle of the check.
     assert_eq!(kinds(&acked), ["save", "configure"]);
-    assert!(acked.contains(&Effect::Open(Endpoint::Arp)));
+    assert!(acked.contains(&Effect::Open(Port::Arp)));
 }
 
 #[test]

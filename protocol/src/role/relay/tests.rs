@@ -69,7 +69,7 @@ fn settings() -> RelaySettings {
 
 fn interface(index: u32, name: &str, addresses: &[&str]) -> Interface {
     let addresses = addresses.iter().map(|address| ip(address)).collect();
-    Interface { index, name: name.to_owned(), running: true, addresses }
+    Interface { index, name: name.to_owned(), running: true, addresses, ..Interface::default() }
 }
 
 fn interfaces() -> Vec<Interface> {

@@ -42,7 +42,8 @@ impl Topology {
         let mut all = Vec::new();
         let mut attach = |node, link, index, name: &str, addresses: &[&str]| {
             let addresses = addresses.iter().map(|text| address(text)).collect();
-            let interface = Interface { index, name: name.to_owned(), running: true, addresses };
+            let interface =
+                Interface { index, name: name.to_owned(), running: true, addresses, ..Interface::default() };
             all.push(Attached { node, link, interface });
         };
         attach(Node::Server, 0, 1, "lan0", &["fe80::5:1", "2001:db8:10:0::1"]);

@@ -6,7 +6,7 @@ use super::{ms, secs};
 use dhcp4o6_protocol::acd::Packet;
 use dhcp4o6_protocol::ids::HardwareAddress;
 use dhcp4o6_protocol::lease::Ipv4Config;
-use dhcp4o6_protocol::machine::{Effect, Endpoint, Input, Machine};
+use dhcp4o6_protocol::machine::{Effect, Input, Machine, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::status::LinkState;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -25,7 +25,7 @@ const PARTS: [Refused; 8] = [
 
 /// What the driver has to tell once the effects of an input are executed.
 enum Outcome {
-    Opened(Endpoint),
+    Opened(Port),
     Configured(bool),
 }
 
@@ -36,16 +36,16 @@ impl Net {
         while !outcomes.is_empty() {
             let outcome = outcomes.remove(0);
             let more = match outcome {
-                Outcome::Opened(endpoint) => {
-                    let result = match endpoint {
-                        Endpoint::Client6 => self.port546,
-                        Endpoint::Native4 => self.port68,
-                        Endpoint::Arp => Ok(()),
+                Outcome::Opened(port) => {
+                    let result = match port {
+                        Port::Client6 => self.port546,
+                        Port::Native4 => self.port68,
+                        Port::Arp => Ok(()),
                     };
-                    if result.is_err() || endpoint == Endpoint::Native4 {
-                        self.sockets.retain(|open| *open != endpoint);
+                    if result.is_err() || port == Port::Native4 {
+                        self.sockets.retain(|open| *open != port);
                     }
-                    self.execute_all(Input::Opened(endpoint, result))
+                    self.execute_all(Input::Opened(port, result))
                 }
                 Outcome::Configured(taken) => {
                     let result = match (taken, &self.kernel.refuses) {
@@ -99,12 +99,12 @@ impl Net {
     fn execute(&mut self, effect: Effect, outcomes: &mut Vec<Outcome>) {
         let now = self.now;
         match effect {
-            Effect::Open(endpoint) => {
-                self.sockets.push(endpoint);
-                outcomes.push(Outcome::Opened(endpoint));
+            Effect::Open(port) => {
+                self.sockets.push(port);
+                outcomes.push(Outcome::Opened(port));
             }
-            Effect::Close(endpoint) => self.sockets.retain(|open| *open != endpoint),
-            Effect::Send { via: Endpoint::Arp, payload, .. } => self.arp(&payload),
+            Effect::Close(port) => self.sockets.retain(|open| *open != port),
+            Effect::Send { via: Port::Arp, payload, .. } => self.arp(&payload),
             Effect::Send { via, source, to, payload } => {
                 assert!(self.sockets.contains(&via), "sent by a socket that is not open");
                 self.send(source, *to.ip(), payload);

@@ -8,7 +8,7 @@ use super::server::Server;
 use super::watch::Watch;
 use dhcp4o6_protocol::ids::{Duid, Iaid};
 use dhcp4o6_protocol::lease::{Ipv4Config, LeaseEvent};
-use dhcp4o6_protocol::machine::{Command, Datagram, Endpoint, Input, Machine, OpenError};
+use dhcp4o6_protocol::machine::{Command, Datagram, Input, Machine, OpenError, Port};
 use dhcp4o6_protocol::record::LinkRecord;
 use dhcp4o6_protocol::refused::Counters;
 use dhcp4o6_protocol::role::link::Link;
@@ -84,7 +84,7 @@ pub(crate) struct Net {
     pub(crate) settings: LinkSettings,
     duid: Duid,
     pub(super) link: Option<Box<Link>>,
-    pub(super) sockets: Vec<Endpoint>,
+    pub(super) sockets: Vec<Port>,
     /// What opening a socket brings.
     pub(crate) port546: Result<(), OpenError>,
     pub(crate) port68: Result<(), OpenError>,
@@ -396,9 +396,9 @@ impl Net {
             }
             Event::ToClient { from, to, payload } => self.arrive(from, to, &payload),
             Event::Arp(payload) => {
-                if self.sockets.contains(&Endpoint::Arp) {
+                if self.sockets.contains(&Port::Arp) {
                     let nobody = Ipv6Addr::UNSPECIFIED;
-                    self.deliver(Endpoint::Arp, nobody, nobody, &payload);
+                    self.deliver(Port::Arp, nobody, nobody, &payload);
                 }
             }
             Event::Retry => {
@@ -413,22 +413,22 @@ impl Net {
     /// A datagram reaches the link.
     pub(crate) fn arrive(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
         let ours = self.kernel.has(to) || (to.is_multicast() && self.kernel.running());
-        if ours && self.sockets.contains(&Endpoint::Client6) {
-            self.deliver(Endpoint::Client6, from, to, payload);
+        if ours && self.sockets.contains(&Port::Client6) {
+            self.deliver(Port::Client6, from, to, payload);
         }
     }
 
     /// A datagram that came from nowhere.
     pub(crate) fn inject(&mut self, from: Ipv6Addr, payload: &[u8]) {
-        if self.kernel.running() && self.sockets.contains(&Endpoint::Client6) {
+        if self.kernel.running() && self.sockets.contains(&Port::Client6) {
             self.attacked = true;
             let to = self.kernel.link_local();
-            self.deliver(Endpoint::Client6, from, to, payload);
+            self.deliver(Port::Client6, from, to, payload);
             self.settle();
         }
     }
 
-    fn deliver(&mut self, via: Endpoint, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
+    fn deliver(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
         let interface = self.kernel.index();
         let from = SocketAddrV6::new(from, 547, 0, interface);
         self.watch.heard(&self.settings, payload);

@@ -4,7 +4,7 @@ use super::kernel::Kernel;
 use super::pace::Pace;
 use super::server::Server;
 use dhcp4o6_protocol::lease::{LeaseEvent, LeaseEventKind};
-use dhcp4o6_protocol::machine::{Effect, Endpoint};
+use dhcp4o6_protocol::machine::{Effect, Port};
 use dhcp4o6_protocol::params::{ALL_RELAYS_AND_SERVERS, SEND_BURST, SEND_INTERVAL, SERVER6_PORT};
 use dhcp4o6_protocol::permit::{Permit, WireProfile};
 use dhcp4o6_protocol::record::LinkRecord;
@@ -67,7 +67,7 @@ impl Watch {
         let mut copies = BTreeSet::new();
         for effect in effects {
             match effect {
-                Effect::Send { via: Endpoint::Client6, source, to, payload } => {
+                Effect::Send { via: Port::Client6, source, to, payload } => {
                     assert_eq!(to.port(), SERVER6_PORT);
                     assert!(
                         copies.insert((*to.ip(), payload)),

@@ -3,7 +3,7 @@
 use super::stage4::around;
 use super::{Cx, Running, Socket};
 use crate::facts::LinkFacts;
-use crate::machine::{Datagram, Effect, Endpoint};
+use crate::machine::{Datagram, Effect, Port};
 use crate::params::SERVER6_PORT;
 use crate::permit::WireProfile;
 use crate::refused::Refused;
@@ -20,12 +20,12 @@ impl Running {
         cx: &mut Cx<'_>,
     ) -> Result<(), Refused> {
         match datagram.via {
-            Endpoint::Client6 => self.on_dhcp6(datagram, cx),
-            Endpoint::Arp => {
+            Port::Client6 => self.on_dhcp6(datagram, cx),
+            Port::Arp => {
                 self.drive_acd(cx, |acd, cx, out| acd.receive(cx.now, datagram.payload, out));
                 Ok(())
             }
-            Endpoint::Native4 => Err(Refused::WrongLink),
+            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Err(Refused::WrongLink),
         }
     }
 
@@ -116,7 +116,7 @@ impl Running {
         let on_link = destination.is_multicast() || destination.is_unicast_link_local();
         let scope = if on_link { cx.facts.index } else { 0 };
         let to = SocketAddrV6::new(destination, SERVER6_PORT, 0, scope);
-        cx.out.push(Effect::Send { via: Endpoint::Client6, source: Some(source), to, payload });
+        cx.out.push(Effect::Send { via: Port::Client6, source: Some(source), to, payload });
     }
 }
 

@@ -6,7 +6,7 @@ use crate::client4::{self, Client4, Start};
 use crate::client6::Client6;
 use crate::facts::LinkFacts;
 use crate::lease::{LeaseEvent, LeaseEventKind};
-use crate::machine::{Effect, Endpoint};
+use crate::machine::{Effect, Port};
 use crate::permit::Permit;
 use crate::role::client4o6::{Around, Client4o6};
 use crate::settings::{LinkSettings, Mode};
@@ -64,7 +64,7 @@ impl Running {
 
     pub(super) fn check_native(&mut self, last: Option<Retry>, cx: &mut Cx<'_>) {
         self.native = Native::Checking(last);
-        cx.out.push(Effect::Open(Endpoint::Native4));
+        cx.out.push(Effect::Open(Port::Native4));
     }
 
     /// What is pending leaves again at once when it found no source address before, or when its source is gone (E5).
@@ -161,7 +161,7 @@ impl Running {
     fn begin_check(&mut self, address: Ipv4Addr, cx: &mut Cx<'_>) {
         let Some(target) = &cx.facts.target else { return };
         self.acd = Some(Acd::new(address, target.hardware.clone(), cx.now, cx.rng));
-        cx.out.push(Effect::Open(Endpoint::Arp));
+        cx.out.push(Effect::Open(Port::Arp));
     }
 
     /// What was heard on another target says nothing about this one.
@@ -187,7 +187,7 @@ impl Running {
         for action in actions {
             match action {
                 acd::Action::Send(payload) => cx.out.push(Effect::Send {
-                    via: Endpoint::Arp,
+                    via: Port::Arp,
                     source: None,
                     to: SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0),
                     payload,
@@ -212,7 +212,7 @@ impl Running {
 
     pub(super) fn end_check(&mut self, cx: &mut Cx<'_>) {
         if self.acd.take().is_some() {
-            cx.out.push(Effect::Close(Endpoint::Arp));
+            cx.out.push(Effect::Close(Port::Arp));
         }
     }
 

@@ -81,7 +81,7 @@ fn a_change_of_settings_does_not_wake_a_link_that_is_stopping() {
     let types = v6_types(&after);
     assert!(!types.is_empty(), "the Release goes on");
     assert!(types.iter().all(|kind| *kind == v6::MessageType::RELEASE.0), "{types:?}");
-    assert!(after.contains(&Effect::Close(Endpoint::Client6)));
+    assert!(after.contains(&Effect::Close(Port::Client6)));
     assert_eq!((rig.link.deadline(), rig.link.status().reason), (None, "stopped"));
 }
 
@@ -100,7 +100,7 @@ fn a_change_of_settings_does_not_cut_short_what_the_end_of_the_service_gives_bac
 fn a_change_of_settings_while_an_address_is_checked_ends_the_check() {
     let (mut rig, _) = checking();
     let effects = rig.input(Input::Settings(Box::new(settings())));
-    assert!(effects.contains(&Effect::Close(Endpoint::Arp)), "{effects:?}");
+    assert!(effects.contains(&Effect::Close(Port::Arp)), "{effects:?}");
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn a_check_begins_again_on_a_target_that_was_replaced_inst_14() {
     let other = HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 9]);
     rig.facts.target.as_mut().unwrap().hardware = other.clone();
     let moved = rig.see();
-    let open = moved.iter().position(|effect| *effect == Effect::Open(Endpoint::Arp));
-    let close = moved.iter().position(|effect| *effect == Effect::Close(Endpoint::Arp));
+    let open = moved.iter().position(|effect| *effect == Effect::Open(Port::Arp));
+    let close = moved.iter().position(|effect| *effect == Effect::Close(Port::Arp));
     assert!(close.is_some() && close < open, "{moved:?}");
     rig.effects.clear();
     while rig.link.status().state != LinkState::Bound {
@@ -126,9 +126,9 @@ fn a_check_begins_again_on_a_target_that_was_replaced_inst_14() {
 fn a_check_waits_for_a_target_that_went_away_inst_14() {
     let (mut rig, _) = checking();
     let target = rig.facts.target.take();
-    assert!(rig.see().contains(&Effect::Close(Endpoint::Arp)));
+    assert!(rig.see().contains(&Effect::Close(Port::Arp)));
     rig.facts.target = target;
-    assert!(rig.see().contains(&Effect::Open(Endpoint::Arp)));
+    assert!(rig.see().contains(&Effect::Open(Port::Arp)));
     while rig.link.status().state != LinkState::Bound {
         rig.wait(Duration::from_secs(10));
     }
@@ -286,11 +286,11 @@ fn trying_a_taken_port_again_publishes_nothing_new() {
     let facts = std::sync::Arc::new(rig.facts.clone());
     let mut effects = Vec::new();
     rig.link.handle(rig.now, Input::Link(&facts), &mut effects);
-    rig.link.handle(rig.now, Input::Opened(Endpoint::Client6, Err(OpenError::InUse)), &mut effects);
+    rig.link.handle(rig.now, Input::Opened(Port::Client6, Err(OpenError::InUse)), &mut effects);
     effects.clear();
     rig.now = rig.link.deadline().unwrap();
     rig.link.handle(rig.now, Input::Deadline, &mut effects);
-    assert!(effects.contains(&Effect::Open(Endpoint::Client6)));
+    assert!(effects.contains(&Effect::Open(Port::Client6)));
     assert!(states(&effects).is_empty(), "{:?}", states(&effects));
 }
 

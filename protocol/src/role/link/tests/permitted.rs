@@ -84,7 +84,7 @@ fn a_reply_to_a_multicast_address_is_refused_c6_33() {
     let ask = rig.first_sent(ask);
     let payload = reply(&ask, Some(&[]));
     let (from, to) = (SocketAddrV6::new(SERVER, 547, 0, 7), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
-    let datagram = Datagram { via: Endpoint::Client6, interface: 7, from, to, payload: &payload };
+    let datagram = Datagram { via: Port::Client6, interface: 7, from, to, payload: &payload };
     assert_eq!(rig.input(Input::Datagram(datagram)), [Effect::Refused(Refused::MulticastDestination)]);
     assert_eq!(v6_types(&rig.hear(&payload)), [20], "the exchange goes on");
 }
