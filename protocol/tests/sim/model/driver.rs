@@ -40,7 +40,7 @@ impl Net {
                     let result = match port {
                         Port::Client6 => self.port546,
                         Port::Native4 => self.port68,
-                        Port::Arp => Ok(()),
+                        Port::Arp | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Ok(()),
                     };
                     if result.is_err() || port == Port::Native4 {
                         self.sockets.retain(|open| *open != port);
@@ -112,6 +112,9 @@ impl Net {
             Effect::Assign6(want) => {
                 self.note(|_| format!("  assign {:?}", want.iter().map(|a| a.address).collect::<Vec<_>>()));
                 self.kernel.assign6(now, &want);
+            }
+            Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {
+                panic!("no client relay agent here")
             }
             Effect::Configure(want) => outcomes.extend(self.configure_now(want)),
             Effect::Save(record) => {
