@@ -42,6 +42,7 @@ fn agent() -> Relay {
         name: "lan0".to_owned(),
         running: true,
         addresses: vec!["fe80::1".parse().expect("an address")],
+        ..Interface::default()
     };
     agent.handle(Instant::BOOT, Input::Interfaces(&[lan]), &mut Vec::new());
     agent

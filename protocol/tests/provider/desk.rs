@@ -100,6 +100,7 @@ pub(crate) fn interfaces() -> Vec<Interface> {
     let interface = |index, name: &str, addresses: &[&str]| Interface {
         index,
         name: name.to_owned(),
+        ..Interface::default()
         running: true,
         addresses: addresses.iter().map(|a| address(a)).collect(),
     };
