@@ -100,9 +100,9 @@ pub(crate) fn interfaces() -> Vec<Interface> {
     let interface = |index, name: &str, addresses: &[&str]| Interface {
         index,
         name: name.to_owned(),
-        ..Interface::default()
         running: true,
         addresses: addresses.iter().map(|a| address(a)).collect(),
+        ..Interface::default()
     };
     // Not in the order of their indices.
     vec![interface(OTHER_LAN, "lan1", &["fe80::5:2"]), interface(LAN, "lan0", &[ROUTABLE, LINK_LOCAL])]

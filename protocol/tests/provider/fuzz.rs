@@ -95,6 +95,7 @@ pub(crate) fn server_query(octets: &[u8]) {
             match effect {
                 Effect::Journal(record) => records.push(record),
                 Effect::Send { payload, .. } => assert!(payload.len() <= 4096, "{}", payload.len()),
+                Effect::Frame { .. } => panic!("a server sends no frames"),
                 Effect::Notify(_) | Effect::Refused(_) => {}
             }
         }

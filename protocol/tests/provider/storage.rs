@@ -23,6 +23,7 @@ fn request(desk: &mut Desk, message: &Message) -> Vec<Effect> {
 fn kinds(effects: &[Effect]) -> Vec<&'static str> {
     let word = |effect: &Effect| match effect {
         Effect::Send { .. } => "send",
+        Effect::Frame { .. } => "frame",
         Effect::Journal(_) => "journal",
         Effect::Notify(_) => "notify",
         Effect::Refused(_) => "refused",

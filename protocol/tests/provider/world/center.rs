@@ -121,6 +121,7 @@ impl Center {
                     None => leaving.push(effect),
                     Some(number) => self.held.push_back((number, effect)),
                 },
+                Effect::Frame { .. } => panic!("a server sends no frames"),
                 Effect::Refused(_) => self.refusals += 1,
                 Effect::Notify(_) => {}
             }

@@ -84,6 +84,7 @@ impl Witness {
                         "amplification (SEC-07)"
                     );
                 }
+                Effect::Frame { .. } => panic!("a server sends no frames"),
                 Effect::Refused(reason) => {
                     refused = Some(*reason);
                     self.reached.insert(reason.name());
