@@ -2,6 +2,7 @@
 //! DHCP loop never waits for the bus.
 
 use crate::mailbox;
+use crate::provider::Key;
 use dhcp4o6_protocol::binding::Holder;
 use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::machine::Command;
@@ -159,6 +160,16 @@ pub struct ProviderStatus {
     pub storage: &'static str,
     /// `builtin` or `external`; empty for relay agents.
     pub engine: &'static str,
+    /// The server answers DHCPv4 over IPv6 and over IPv4 too: UDP port 67.
+    pub tsv: bool,
+    /// Addresses that an agent relays to, as it uses them now; empty for the server.
+    pub servers: Vec<String>,
+    /// Whence an agent has these: `configured`, or `link` for those that the network told the link above; empty while
+    /// there are none.
+    pub servers_from: &'static str,
+    /// Own address that an agent speaks from to its servers: that of an LCRA's upstream interface, a TRA's giaddr. Empty
+    /// when it has none, or the kernel chooses.
+    pub source: String,
 }
 
 /// What a role of the provider did and refused.
@@ -215,8 +226,8 @@ pub enum Notice {
     Agent(AgentHandle),
     /// The agent of this name is gone.
     AgentGone(AgentKind, String),
-    /// Something an operator of the provider should hear of.
-    Provider(provider::Notice),
+    /// Something an operator should hear of, and of which role.
+    Provider(Key, provider::Notice),
     /// A configured link appeared.
     Added(LinkHandle),
     /// It is gone.

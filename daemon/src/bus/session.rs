@@ -174,7 +174,7 @@ impl Session {
                 self.registry.note(Notice::AgentGone(kind, name.clone()));
                 self.remove_role::<Relay1>(&relay_path(&name)).await
             }
-            Notice::Provider(notice) => self.notice(&notice).await,
+            Notice::Provider(_, notice) => self.notice(&notice).await,
         }
     }
 

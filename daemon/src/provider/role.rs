@@ -331,7 +331,7 @@ impl Role {
             }
             other => tracing::warn!(event, suppressed, what = ?other, "notice"),
         }
-        self.shared.tell(Notice::Provider(notice));
+        self.shared.tell(Notice::Provider(self.key.clone(), notice));
     }
 
     /// Shows this, if it is news.

@@ -428,7 +428,16 @@ impl Task {
                 None => ("running", ""),
             };
             let namespace = self.netns.name().unwrap_or_default().to_owned();
-            role.show(ProviderStatus { state, reason, namespace, interfaces, missing, storage, engine });
+            role.show(ProviderStatus {
+                state,
+                reason,
+                namespace,
+                interfaces,
+                missing,
+                storage,
+                engine,
+                ..Default::default()
+            });
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::control::{
     AgentHandle, AgentKind, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
 };
 use crate::mailbox::{Receiver, mailbox};
+use crate::provider::Key;
 use dhcp4o6_dbus::{Error, Relay1Proxy, Server1Proxy, relay_path};
 use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Slot4, State};
 use dhcp4o6_protocol::provider;
@@ -175,7 +176,8 @@ async fn changes_and_notices_are_told_and_counters_are_asked_for() {
     let mut names: Vec<_> = args.changed_properties().keys().copied().collect();
     names.sort_unstable();
     assert_eq!(names, ["State", "Storage"]);
-    service.notices.send(Notice::Provider(provider::Notice::PoolEmpty("192.0.2.0/24".into()))).unwrap();
+    let pool_empty = provider::Notice::PoolEmpty("192.0.2.0/24".into());
+    service.notices.send(Notice::Provider(Key::Server, pool_empty)).unwrap();
     let signal = soon(noticed.next()).await.unwrap();
     let args = signal.args().unwrap();
     assert_eq!((*args.kind(), *args.subject()), ("pool-empty", "192.0.2.0/24"));

@@ -352,7 +352,16 @@ impl Supervisor {
         };
         let missing = if inode.is_none() { wanted } else { Vec::new() };
         let namespace = namespace.unwrap_or_default();
-        ProviderStatus { state, reason, namespace, interfaces: Vec::new(), missing, storage, engine }
+        ProviderStatus {
+            state,
+            reason,
+            namespace,
+            interfaces: Vec::new(),
+            missing,
+            storage,
+            engine,
+            ..Default::default()
+        }
     }
 }
 
