@@ -74,15 +74,19 @@ fn want<'a>(
     published: impl Fn(LinkId) -> Option<Ipv4Config>,
 ) -> Wanted<'a> {
     let id = LinkId { netns: namespace.access.netns().inode(), index: link.index };
-    let target = match &config.target {
+    let first = config.endpoints.first();
+    let target = first.and_then(|endpoint| match &endpoint.target {
         TargetConfig::Link => Some((namespace, link.index)),
-        TargetConfig::Interface { name, namespace } => namespaces.get(namespace).and_then(|there| {
+        TargetConfig::Interface { name, namespace } => {
+            let there = namespaces.get(namespace)?;
             let found = there.monitor.links().find(|link| names(link).any(|candidate| candidate == name))?;
             Some((there, found.index))
-        }),
-    };
+        }
+    });
     let facts = namespace.monitor.facts(link.index, target.map(|(there, index)| (&there.monitor, index)));
-    let placement = Placement { metric: config.metric, table: config.table };
+    let metric = first.map_or(LinkConfig::METRIC, |endpoint| endpoint.metric);
+    let placement =
+        Placement { metric, table: first.map_or(LinkConfig::MAIN_TABLE, |endpoint| endpoint.table) };
     let routes_missing = target.zip(published(id)).is_some_and(|((there, index), config)| {
         there.monitor.present4(index, &config, &placement) == Presence4::RoutesMissing
     });

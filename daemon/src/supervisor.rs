@@ -265,9 +265,7 @@ impl Supervisor {
         let mut needed = BTreeSet::new();
         for link in &self.config.links {
             needed.insert(link.namespace.clone());
-            if let TargetConfig::Interface { namespace, .. } = &link.target {
-                needed.insert(namespace.clone());
-            }
+            needed.extend(link.targets().filter_map(TargetConfig::namespace).cloned());
         }
         self.watch_names(needed.iter().any(Option::is_some));
         self.namespaces.retain(|name, open| needed.contains(name) && is_still(name, open.access.netns()));
@@ -327,10 +325,8 @@ impl Supervisor {
     fn on_changes(&mut self, name: &Option<String>, changes: &Changes) {
         // Links of this and other namespaces may have their targets here.
         let config = Rc::clone(&self.config);
-        let targeting = config.links.iter().filter(|link| match &link.target {
-            TargetConfig::Link => false,
-            TargetConfig::Interface { namespace, .. } => namespace == name,
-        });
+        let here = |target: &TargetConfig| target.namespace() == Some(name);
+        let targeting = config.links.iter().filter(|link| link.targets().any(here));
         let concerned: BTreeSet<_> = targeting.map(|link| &link.namespace).collect();
         if changes.surroundings || concerned.contains(name) {
             self.settle(name, None);

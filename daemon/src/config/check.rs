@@ -181,12 +181,14 @@ fn clashes(config: &Config, mistakes: &mut Mistakes) {
             let wrong = format!("\"{}\" in {} is matched twice", link.matches, place_name(&link.namespace));
             mistakes.push(clash(link, "link.match", wrong, first));
         }
-        if !matches!(link.target, TargetConfig::Interface { .. }) {
-            continue;
-        }
-        let first = targets.entry(&link.target).or_insert(link);
-        if !std::ptr::eq(*first, link) {
-            mistakes.push(clash(link, "link.target", "two links have the same target".to_owned(), first));
+        for endpoint in &link.endpoints {
+            if !matches!(endpoint.target, TargetConfig::Interface { .. }) {
+                continue;
+            }
+            let first = targets.entry(&endpoint.target).or_insert(link);
+            if !std::ptr::eq(*first, link) {
+                mistakes.push(clash(link, "link.target", "two links have the same target".to_owned(), first));
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 mod provider;
 
 use super::reader::span_text;
-use super::{Config, DuidKind, LinkConfig, TargetConfig};
+use super::{Config, DuidKind, EndpointConfig, LinkConfig, TargetConfig};
 use dhcp4o6_protocol::ids::hex;
 use dhcp4o6_protocol::settings::{Dhcp6Mode, Draft01, LinkSettings, Mode, OnWithdraw, Profile, SourceCheck};
 use std::fmt::{Display, Write};
@@ -45,7 +45,14 @@ fn link_keys(out: &mut Toml, link: &LinkConfig) {
     if let Some(namespace) = &link.namespace {
         out.text("namespace", namespace);
     }
-    match &link.target {
+    for endpoint in &link.endpoints {
+        endpoint_keys(out, endpoint);
+    }
+    settings_keys(out, &link.settings);
+}
+
+fn endpoint_keys(out: &mut Toml, endpoint: &EndpointConfig) {
+    match &endpoint.target {
         TargetConfig::Link => out.text("target", "link"),
         TargetConfig::Interface { name, namespace: None } => {
             out.bare("target", format!("{{ interface = {} }}", quoted(name)));
@@ -55,9 +62,8 @@ fn link_keys(out: &mut Toml, link: &LinkConfig) {
             out.bare("target", format!("{{ interface = {name}, namespace = {namespace} }}"));
         }
     }
-    out.bare("metric", link.metric);
-    out.bare("table", link.table);
-    settings_keys(out, &link.settings);
+    out.bare("metric", endpoint.metric);
+    out.bare("table", endpoint.table);
 }
 
 fn settings_keys(out: &mut Toml, settings: &LinkSettings) {

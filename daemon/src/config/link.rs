@@ -3,7 +3,7 @@
 use super::matching::{Match, is_interface_name, is_namespace_name};
 use super::mistakes::{MISSING, Mistakes, Shown};
 use super::reader::{Reader, place_of, shown};
-use super::{LinkConfig, TargetConfig};
+use super::{EndpointConfig, LinkConfig, TargetConfig};
 use config::{Value, ValueKind};
 use dhcp4o6_protocol::params;
 use dhcp4o6_protocol::settings::{
@@ -59,9 +59,7 @@ pub(super) fn read(value: &Value, defaults: &Common, mistakes: &mut Mistakes) ->
     Some(LinkConfig {
         matches: matches?,
         namespace,
-        target,
-        metric,
-        table,
+        endpoints: vec![EndpointConfig { name: String::new(), iaid: None, target, metric, table }],
         settings,
         where_from: place.to_string(),
     })

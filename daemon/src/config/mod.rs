@@ -28,7 +28,7 @@ mod value4;
 pub use matching::Match;
 pub use mistakes::Mistakes;
 
-use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::ids::{Duid, Iaid};
 use dhcp4o6_protocol::role::lcra::LcraSettings;
 use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::role::server::ServerSettings;
@@ -158,12 +158,8 @@ pub struct LinkConfig {
     pub matches: Match,
     /// Name of the network namespace they are in; `None` is the service's own.
     pub namespace: Option<String>,
-    /// Where the IPv4 address goes.
-    pub target: TargetConfig,
-    /// Metric of the routes.
-    pub metric: u32,
-    /// Routing table of the routes; 254 is the main one.
-    pub table: u32,
+    /// Its IPv4 identities, each with a place for its address: 1 to 16, those of `settings` in the same order.
+    pub endpoints: Vec<EndpointConfig>,
     /// What the role on the link is told.
     pub settings: LinkSettings,
     /// Where it was written: file, line and column.
@@ -173,12 +169,10 @@ pub struct LinkConfig {
 /// Two links are the same when they ask for the same: a line moved in the file must not disturb a lease.
 impl PartialEq for LinkConfig {
     fn eq(&self, other: &Self) -> bool {
-        let Self { matches, namespace, target, metric, table, settings, where_from: _ } = self;
+        let Self { matches, namespace, endpoints, settings, where_from: _ } = self;
         *matches == other.matches
             && *namespace == other.namespace
-            && *target == other.target
-            && *metric == other.metric
-            && *table == other.table
+            && *endpoints == other.endpoints
             && *settings == other.settings
     }
 }
@@ -191,6 +185,11 @@ impl LinkConfig {
     /// The kernel's main routing table.
     pub const MAIN_TABLE: u32 = 254;
 
+    /// Where its IPv4 addresses go.
+    pub fn targets(&self) -> impl Iterator<Item = &TargetConfig> {
+        self.endpoints.iter().map(|endpoint| &endpoint.target)
+    }
+
     /// Reads one link as D-Bus callers give it: the keys of a `[[link]]` table, with or without that heading.
     ///
     /// `[defaults]` of the configuration does not apply to it.
@@ -202,7 +201,22 @@ impl LinkConfig {
     }
 }
 
-/// Where the IPv4 address of a link goes.
+/// One `[[link.endpoint]]`, or what stands for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EndpointConfig {
+    /// What it is called: unique on the link, empty for an only one.
+    pub name: String,
+    /// Its IAID; `None` is that of the link for the first, else one of its own that is kept.
+    pub iaid: Option<Iaid>,
+    /// Where its IPv4 address goes.
+    pub target: TargetConfig,
+    /// Metric of its routes.
+    pub metric: u32,
+    /// Routing table of its routes; 254 is the main one.
+    pub table: u32,
+}
+
+/// Where an IPv4 address of a link goes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum TargetConfig {
     /// To the link itself.
@@ -214,6 +228,16 @@ pub enum TargetConfig {
         /// Name of its namespace; `None` is the service's own, wherever the link is.
         namespace: Option<String>,
     },
+}
+
+impl TargetConfig {
+    /// The namespace it names: of an interface that is not the link.
+    pub fn namespace(&self) -> Option<&Option<String>> {
+        match self {
+            Self::Link => None,
+            Self::Interface { namespace, .. } => Some(namespace),
+        }
+    }
 }
 
 /// How a DUID is made (RFC 8415 §11). Once made it is kept, whatever is configured later.

@@ -80,8 +80,9 @@ fn the_smallest_useful_file() {
     let link = &config.links[0];
     assert_eq!(link.matches, Match::Name("wan0".to_owned()));
     assert_eq!(link.settings, LinkSettings::default());
-    assert_eq!((link.metric, link.table), (700, 254));
-    assert_eq!((&link.target, &link.namespace), (&TargetConfig::Link, &None));
+    let [endpoint] = link.endpoints.as_slice() else { panic!("{:?}", link.endpoints) };
+    assert_eq!((endpoint.metric, endpoint.table), (700, 254));
+    assert_eq!((&endpoint.target, &link.namespace), (&TargetConfig::Link, &None));
     assert!(link.where_from.ends_with("main.toml:1:1"), "{}", link.where_from);
 }
 
@@ -153,8 +154,8 @@ fn every_key_has_its_effect() {
     assert_eq!(link.matches, Match::Glob("wan[0-9]*".to_owned()));
     assert_eq!(link.namespace.as_deref(), Some("isp-a"));
     let target = TargetConfig::Interface { name: "v4;\"".to_owned(), namespace: Some("home".to_owned()) };
-    assert_eq!(link.target, target);
-    assert_eq!((link.metric, link.table), (u32::MAX, 1));
+    let endpoint = EndpointConfig { name: String::new(), iaid: None, target, metric: u32::MAX, table: 1 };
+    assert_eq!(link.endpoints, [endpoint]);
     let LinkSettings {
         mode,
         profile,
@@ -334,13 +335,22 @@ fn what_comes_later_is_said_to_come_later() {
 #[test]
 fn types_are_not_guessed() {
     let cases = [
-        ("metric = \"10\"", "link.metric: \"10\" is not valid; must be a whole number from 0 to 4294967295"),
-        ("metric = -1", "link.metric: -1 is not valid; must be a whole number from 0 to 4294967295"),
+        (
+            "metric = \"10\"",
+            "link.endpoints[0].metric: \"10\" is not valid; must be a whole number from 0 to 4294967295",
+        ),
+        (
+            "metric = -1",
+            "link.endpoints[0].metric: -1 is not valid; must be a whole number from 0 to 4294967295",
+        ),
         (
             "metric = 99999999999999999999",
-            "link.metric: 99999999999999999999 is not valid; must be a whole number from 0 to 4294967295",
+            "link.endpoints[0].metric: 99999999999999999999 is not valid; must be a whole number from 0 to 4294967295",
         ),
-        ("metric = 1.0", "link.metric: 1 is not valid; must be a whole number from 0 to 4294967295"),
+        (
+            "metric = 1.0",
+            "link.endpoints[0].metric: 1 is not valid; must be a whole number from 0 to 4294967295",
+        ),
         ("max-servers = 9", "link.max-servers: 9 is not valid; must be a whole number from 1 to 8"),
         ("table = 0", "link.table: 0 is not valid; must be a whole number from 1 to 4294967295"),
         ("table = 255", "link.table: 255 is the kernel's table of local addresses; must be another"),
@@ -643,8 +653,11 @@ fn drop_ins_override_in_the_order_of_their_names_and_add_links() {
     .drop_in("README", "not TOML");
     let config = files.load(&[]).unwrap();
     assert_eq!(config.log, tracing::Level::DEBUG);
-    let links: Vec<_> =
-        config.links.iter().map(|link| (link.matches.to_string(), link.metric, link.table)).collect();
+    let links: Vec<_> = config
+        .links
+        .iter()
+        .map(|link| (link.matches.to_string(), link.endpoints[0].metric, link.endpoints[0].table))
+        .collect();
     let expected = [("main", 10, 2), ("a", 10, 3), ("b", 10, 2)];
     assert_eq!(links, expected.map(|(name, metric, table)| (name.to_owned(), metric, table)));
 }
@@ -686,7 +699,11 @@ fn the_environment_overrides_the_files() {
         .unwrap();
     assert_eq!((config.log, &config.duid), (tracing::Level::DEBUG, &DuidKind::Uuid));
     let [first, second] = config.links.as_slice() else { panic!("{:?}", config.links) };
-    assert_eq!((first.metric, second.metric), (5, 9), "a link's own key is nearer than the defaults");
+    assert_eq!(
+        (first.endpoints[0].metric, second.endpoints[0].metric),
+        (5, 9),
+        "a link's own key is nearer than the defaults"
+    );
     for link in [first, second] {
         assert_eq!(link.settings.on_withdraw, OnWithdraw::Drop);
         assert_eq!(link.settings.mode, Mode::Dhcp4o6);
@@ -735,7 +752,7 @@ fn the_nearest_entry_governs_an_interface() {
 fn a_link_can_be_given_alone() {
     let link = LinkConfig::from_toml("match = \"wan0\"\nmetric = 5\n").unwrap();
     assert_eq!(link, LinkConfig::from_toml("[[link]]\nmatch = \"wan0\"\nmetric = 5\n").unwrap());
-    assert_eq!(link.metric, 5);
+    assert_eq!(link.endpoints[0].metric, 5);
     let wrong = |text| LinkConfig::from_toml(text).unwrap_err().to_string();
     assert!(wrong("").starts_with("the given link: link.match: is missing"), "{}", wrong(""));
     assert_eq!(
