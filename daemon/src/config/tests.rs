@@ -335,22 +335,13 @@ fn what_comes_later_is_said_to_come_later() {
 #[test]
 fn types_are_not_guessed() {
     let cases = [
-        (
-            "metric = \"10\"",
-            "link.endpoints[0].metric: \"10\" is not valid; must be a whole number from 0 to 4294967295",
-        ),
-        (
-            "metric = -1",
-            "link.endpoints[0].metric: -1 is not valid; must be a whole number from 0 to 4294967295",
-        ),
+        ("metric = \"10\"", "link.metric: \"10\" is not valid; must be a whole number from 0 to 4294967295"),
+        ("metric = -1", "link.metric: -1 is not valid; must be a whole number from 0 to 4294967295"),
         (
             "metric = 99999999999999999999",
-            "link.endpoints[0].metric: 99999999999999999999 is not valid; must be a whole number from 0 to 4294967295",
+            "link.metric: 99999999999999999999 is not valid; must be a whole number from 0 to 4294967295",
         ),
-        (
-            "metric = 1.0",
-            "link.endpoints[0].metric: 1 is not valid; must be a whole number from 0 to 4294967295",
-        ),
+        ("metric = 1.0", "link.metric: 1 is not valid; must be a whole number from 0 to 4294967295"),
         ("max-servers = 9", "link.max-servers: 9 is not valid; must be a whole number from 1 to 8"),
         ("table = 0", "link.table: 0 is not valid; must be a whole number from 1 to 4294967295"),
         ("table = 255", "link.table: 255 is the kernel's table of local addresses; must be another"),
