@@ -9,7 +9,7 @@ use nix::sys::socket::{
 };
 use std::fmt;
 use std::io::IoSliceMut;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,51 @@ pub struct Plain4 {
     pub payload: Vec<u8>,
 }
 
+/// A DHCPv4 message in a datagram of port 67, over IPv4 or over IPv6.
+#[derive(Clone)]
+pub struct Bootp {
+    /// When it was read.
+    pub at: Instant,
+    /// Index of the interface.
+    pub interface: usize,
+    /// Sent from this namespace; otherwise received.
+    pub outgoing: bool,
+    /// Source.
+    pub from: SocketAddr,
+    /// Destination.
+    pub to: SocketAddr,
+    /// UDP payload.
+    pub payload: Vec<u8>,
+}
+
+impl Bootp {
+    /// The message.
+    ///
+    /// # Panics
+    /// When it is malformed.
+    pub fn message(&self) -> v4::Message<'_> {
+        v4::Message::parse(&self.payload).expect("a well-formed DHCPv4 message")
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> Option<v4::MessageType> {
+        v4::Message::parse(&self.payload).ok()?.kind()
+    }
+
+    /// True when it is of this type.
+    pub fn is(&self, kind: v4::MessageType) -> bool {
+        self.kind() == Some(kind)
+    }
+}
+
+impl fmt::Debug for Bootp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arrow = if self.outgoing { "->" } else { "<-" };
+        write!(f, "{arrow} {} to {}", self.from, self.to)?;
+        self.kind().map_or(Ok(()), |kind| write!(f, " ({kind})"))
+    }
+}
+
 impl Plain4 {
     /// Its type.
     pub fn kind(&self) -> Option<v4::MessageType> {
@@ -99,6 +144,30 @@ impl Frame {
         let is_dhcp = is_udp6 && [from.1, to.1].iter().any(|port| matches!(port, 546 | 547));
         let Self { at, interface, outgoing, .. } = *self;
         is_dhcp.then_some(Dhcp { at, interface, outgoing, from, to, kind, payload })
+    }
+
+    /// The DHCPv4 message in a datagram to or from port 67, over IPv4 or over IPv6, if it is one.
+    pub fn bootp(&self) -> Option<Bootp> {
+        let ip = self.octets.get(ETHERNET_HEADER..)?;
+        let is_ipv6 = self.octets.get(12..ETHERNET_HEADER)? == ETHERTYPE_IPV6;
+        let is_ipv4 = self.octets.get(12..ETHERNET_HEADER)? == ETHERTYPE_IPV4;
+        let four = |at: usize| Some(IpAddr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
+        let six = |at: usize| Some(IpAddr::from(<[u8; 16]>::try_from(ip.get(at..at + 16)?).ok()?));
+        let (header, protocol, from, to) = if is_ipv6 {
+            (IPV6_HEADER, *ip.get(6)?, six(8)?, six(24)?)
+        } else if is_ipv4 {
+            (usize::from(ip.first()? & 0xf) * 4, *ip.get(9)?, four(12)?, four(16)?)
+        } else {
+            return None;
+        };
+        let udp = ip.get(header..)?;
+        let port = |at: usize| Some(u16::from_be_bytes(udp.get(at..at + 2)?.try_into().ok()?));
+        let (from, to) = (SocketAddr::new(from, port(0)?), SocketAddr::new(to, port(2)?));
+        let length = usize::from(port(4)?);
+        let payload = udp.get(UDP_HEADER..length)?.to_vec();
+        let is_bootp = protocol == UDP && [from, to].iter().any(|end| end.port() == 67);
+        let Self { at, interface, outgoing, .. } = *self;
+        is_bootp.then_some(Bootp { at, interface, outgoing, from, to, payload })
     }
 
     /// True for IPv4 and ARP.
@@ -222,6 +291,20 @@ impl Capture {
         self.wait_frame(mark, what, SOON, |frame| frame.dhcp4().filter(&wanted))
     }
 
+    /// Every DHCPv4 message to or from port 67 so far, over IPv4 or IPv6.
+    pub fn bootp(&self) -> Vec<Bootp> {
+        self.frames().iter().filter_map(Frame::bootp).collect()
+    }
+
+    /// The first DHCPv4 message to or from port 67 after a [`Capture::mark`] that `wanted` takes, waiting for it if it
+    /// has not come yet.
+    ///
+    /// # Panics
+    /// When none comes within 20 s.
+    pub fn wait_bootp(&self, mark: usize, what: &str, wanted: impl Fn(&Bootp) -> bool) -> Bootp {
+        self.wait_frame(mark, what, SOON, |frame| frame.bootp().filter(&wanted))
+    }
+
     fn wait_frame<T>(
         &self,
         mark: usize,
@@ -240,7 +323,12 @@ impl Capture {
             }
             looked_at = looked_at.max(frames.len());
             drop(frames);
-            assert!(!left.is_zero(), "not on the wire within {limit:?}: {what}; seen: {:#?}", self.dhcp());
+            assert!(
+                !left.is_zero(),
+                "not on the wire within {limit:?}: {what}; seen: {:#?} {:#?}",
+                self.dhcp(),
+                self.bootp()
+            );
         }
     }
 
@@ -274,10 +362,15 @@ impl Drop for Capture {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("---- DHCP on the wire");
-            let dhcp = self.dhcp();
-            let Some(first) = dhcp.first().map(|dhcp| dhcp.at) else { return };
-            for dhcp in dhcp {
-                eprintln!("{:8.3} {dhcp:?}", dhcp.at.duration_since(first).as_secs_f64());
+            let frames = self.frames();
+            let seen = frames.iter().filter_map(|frame| {
+                let dhcp = frame.dhcp().map(|dhcp| format!("{dhcp:?}"));
+                Some((frame.at, dhcp.or_else(|| frame.bootp().map(|bootp| format!("{bootp:?}")))?))
+            });
+            let mut first = None;
+            for (at, what) in seen {
+                let since = at.duration_since(*first.get_or_insert(at));
+                eprintln!("{:8.3} {what}", since.as_secs_f64());
             }
         }
     }

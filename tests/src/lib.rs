@@ -22,7 +22,7 @@ mod scene;
 mod watch;
 
 pub use bus::{Bus, BusClient, Seen};
-pub use capture::{Capture, Dhcp, Frame, Plain4};
+pub use capture::{Bootp, Capture, Dhcp, Frame, Plain4};
 pub use daemon::{Daemon, ctl, program};
 pub use kea::{Kea, KeaSettings, Option88};
 pub use lab::{Lab, Namespace};
