@@ -5,6 +5,7 @@ use crate::clock::now;
 use crate::namespace::Access;
 use dhcp4o6_netlink::apply::Placement;
 use dhcp4o6_protocol::facts::LinkFacts;
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::{Assignment6, Ipv4Config};
 use dhcp4o6_protocol::machine::ConfigureError;
 use dhcp4o6_protocol::time::{Instant, earliest};
@@ -149,11 +150,11 @@ impl Install {
                 self.leave4().await;
             }
             self.target = target.clone();
-            self.up = facts.target.as_ref().is_some_and(|target| target.up);
+            self.up = facts.target(EndpointId::FIRST).is_some_and(|target| target.up);
             // Without a target the role decides what is wanted then.
             return if self.target.place.is_some() { self.again4().await } else { None };
         }
-        let view = facts.target.as_ref();
+        let view = facts.target(EndpointId::FIRST);
         let came_up = !std::mem::replace(&mut self.up, view.is_some_and(|view| view.up)) && self.up;
         let want = self.want4.as_ref()?;
         let present = view.is_some_and(|view| view.ours4.contains(&want.address));

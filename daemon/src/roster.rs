@@ -83,7 +83,7 @@ fn want<'a>(
             Some((there, found.index))
         }
     });
-    let facts = namespace.monitor.facts(link.index, target.map(|(there, index)| (&there.monitor, index)));
+    let facts = namespace.monitor.facts(link.index, &[target.map(|(there, index)| (&there.monitor, index))]);
     let metric = first.map_or(LinkConfig::METRIC, |endpoint| endpoint.metric);
     let placement =
         Placement { metric, table: first.map_or(LinkConfig::MAIN_TABLE, |endpoint| endpoint.table) };

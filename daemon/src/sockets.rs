@@ -73,7 +73,7 @@ impl LinkSocket {
             Port::Client6 => {
                 netns.run(move || client6(interface)).map(|socket| Some((socket, Kind::Client6)))
             }
-            Port::Arp => {
+            Port::Arp(_) => {
                 netns.run(move || arp(interface)).map(|(socket, header)| Some((socket, Kind::Arp(header))))
             }
         };

@@ -15,6 +15,7 @@ use crate::shared::{Bound, Shared};
 use crate::sockets::LinkSocket;
 use crate::store::LinkKey;
 use dhcp4o6_protocol::facts::LinkFacts;
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::machine::{Command, Datagram, Effects, Input, Machine, OpenError, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::link::Link;
@@ -208,7 +209,7 @@ impl Task {
             if ready(client6, cx) {
                 Poll::Ready(Port::Client6)
             } else if ready(arp, cx) {
-                Poll::Ready(Port::Arp)
+                Poll::Ready(Port::Arp(EndpointId::FIRST))
             } else {
                 Poll::Pending
             }
@@ -321,7 +322,7 @@ impl Task {
     fn handle_next(&mut self, port: Port) -> Option<Effects> {
         let socket = match port {
             Port::Client6 => self.client6.as_ref()?,
-            Port::Arp => self.arp.as_ref()?,
+            Port::Arp(_) => self.arp.as_ref()?,
             Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => return None,
         };
         let mut buffer = self.shared.buffer.borrow_mut();
@@ -371,8 +372,8 @@ impl Task {
             let Some(outcome) = self.outcomes.pop_front() else { return };
             let input = match outcome {
                 Outcome::Opened(port, result) => Input::Opened(port, result),
-                Outcome::News(News::Configured(result)) => Input::Configured(result),
-                Outcome::News(News::AddressRemoved) => Input::AddressRemoved,
+                Outcome::News(News::Configured(result)) => Input::Configured(EndpointId::FIRST, result),
+                Outcome::News(News::AddressRemoved) => Input::AddressRemoved(EndpointId::FIRST),
             };
             self.machine.handle(now(), input, &mut effects);
         }

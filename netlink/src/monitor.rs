@@ -214,16 +214,18 @@ impl Monitor {
         self.watched(index).map(Watched::facts6).unwrap_or_default()
     }
 
-    /// The facts of a link for its role, with the target of its IPv4 address: a monitor and an index, which may be of
-    /// this or another namespace.
+    /// The facts of a link for its role, with the targets of its IPv4 addresses: each a monitor and an index, which may
+    /// be of this or another namespace.
     ///
-    /// For a link that is not there, only the surroundings and the target are filled in.
-    pub fn facts(&self, link: u32, target: Option<(&Monitor, u32)>) -> LinkFacts {
-        let beside = target.map_or(self, |(monitor, _)| monitor);
+    /// For a link that is not there, only the surroundings and the targets are filled in.
+    pub fn facts(&self, link: u32, targets: &[Option<(&Monitor, u32)>]) -> LinkFacts {
         let mut facts = LinkFacts {
             elsewhere6: self.picture.elsewhere6(link),
-            foreign4: beside.picture.foreign4(),
-            target: target.and_then(|(monitor, index)| monitor.target(index)),
+            foreign4: self.foreign4(targets),
+            targets: targets
+                .iter()
+                .map(|target| target.and_then(|(there, index)| there.target(index)))
+                .collect(),
             ..LinkFacts::default()
         };
         if let Some(watched) = self.watched(link) {
@@ -237,6 +239,20 @@ impl Monitor {
             facts.ra = watched.router_advertisement();
         }
         facts
+    }
+
+    /// Addresses of others in the namespaces of the targets; in this one if there is no target.
+    fn foreign4(&self, targets: &[Option<(&Monitor, u32)>]) -> Vec<Ipv4Addr> {
+        let mut beside: Vec<&Self> = Vec::new();
+        for (there, _) in targets.iter().flatten() {
+            if !beside.iter().any(|known| std::ptr::eq(*known, *there)) {
+                beside.push(there);
+            }
+        }
+        if beside.is_empty() {
+            beside.push(self);
+        }
+        beside.into_iter().flat_map(|there| there.picture.foreign4()).collect()
     }
 
     fn target(&self, index: u32) -> Option<Target> {

@@ -48,8 +48,8 @@ async fn a_lease_is_an_address_with_what_is_left_and_marked_routes_inst_02_inst_
     assert_eq!(text.lines().count(), 2, "{text}");
     let wan = lab.index("wan");
     until(&mut monitor, "the monitor sees it", |monitor| whole(monitor, wan, &lease(77))).await;
-    let facts = monitor.facts(wan, Some((&monitor, wan)));
-    assert_eq!(facts.target.unwrap().ours4, [Ipv4Addr::new(192, 0, 2, 77)]);
+    let facts = monitor.facts(wan, &[Some((&monitor, wan))]);
+    assert_eq!(facts.targets[0].as_ref().unwrap().ours4, [Ipv4Addr::new(192, 0, 2, 77)]);
     assert!(facts.foreign4.is_empty());
 }
 
@@ -187,7 +187,7 @@ async fn an_identical_address_of_somebody_else_stays_and_is_a_conflict_inst_09()
     lab.ip("addr add 192.0.2.77/24 dev wan");
     let before = objects(&lab, "wan");
     let monitor = lab.monitor().await;
-    assert_eq!(monitor.facts(wan, None).foreign4, [Ipv4Addr::new(192, 0, 2, 77)]);
+    assert_eq!(monitor.facts(wan, &[]).foreign4, [Ipv4Addr::new(192, 0, 2, 77)]);
     let mut applier = applier(&lab);
     let outcome = applier.configure4(wan, Some(&lease(77)), &MAIN, NOW).await;
     assert_eq!(outcome, Err(ConfigureError::Conflict("address 192.0.2.77/24".into())));
@@ -303,7 +303,7 @@ async fn a_target_without_arp_gets_no_subnet_route_inst_06() {
     assert!(text.contains("default proto 146 scope link src 192.0.2.77 metric 77"), "{text}");
     let wan = lab.index("wan");
     let monitor = lab.monitor().await;
-    assert!(!monitor.facts(wan, Some((&monitor, wan))).target.unwrap().arp);
+    assert!(!monitor.facts(wan, &[Some((&monitor, wan))]).targets[0].as_ref().unwrap().arp);
 }
 
 #[tokio::test]

@@ -211,9 +211,9 @@ async fn truth(lab: &Lab) -> BTreeMap<u32, LinkFacts> {
 
 fn picture(monitor: &Monitor) -> BTreeMap<u32, LinkFacts> {
     let sorted = |index| {
-        let mut facts = monitor.facts(index, Some((monitor, index)));
+        let mut facts = monitor.facts(index, &[Some((monitor, index))]);
         facts.addresses.sort_by_key(|known| known.address);
-        facts.target.iter_mut().for_each(|target| target.ours4.sort());
+        facts.targets.iter_mut().flatten().for_each(|target| target.ours4.sort());
         facts
     };
     monitor.links().map(|link| (link.index, sorted(link.index))).collect()

@@ -2,6 +2,7 @@
 //! is concluded from. For people; decides nothing.
 
 use crate::facts::LinkFacts;
+use crate::ids::EndpointId;
 use crate::lease::Lease4;
 use crate::params;
 use crate::permit::WireProfile;
@@ -285,7 +286,7 @@ fn wanted(status: &Status, _: Instant) -> Finding {
 }
 
 fn target(status: &Status, _: Instant) -> Finding {
-    match &status.facts.target {
+    match status.facts.target(EndpointId::FIRST) {
         None => failed(
             "The interface that is to get the IPv4 address does not exist. Make it, or correct `target`.",
         ),
@@ -391,7 +392,7 @@ fn held(lease: &Lease4, now: Instant) -> String {
 }
 
 fn installed(status: &Status, _: Instant) -> Finding {
-    let device = status.facts.target.as_ref().map_or("the target", |target| &target.name);
+    let device = status.facts.target(EndpointId::FIRST).map_or("the target", |target| &target.name);
     if let Some(config) = &status.ipv4 {
         let routes = match config.routes.len() {
             1 => "1 route".to_owned(),

@@ -1,7 +1,7 @@
 //! What the kernel says of a link, as one value. Whoever watches the kernel sends it whole after every change; the
 //! role compares it with what it saw before, so a missed event can never leave it with a half-true picture.
 
-use crate::ids::HardwareAddress;
+use crate::ids::{EndpointId, HardwareAddress};
 use crate::time::Instant;
 use serde::Serialize;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -30,14 +30,20 @@ pub struct LinkFacts {
     pub foreign4: Vec<Ipv4Addr>,
     /// What router advertisements said; `None` until one came.
     pub ra: Option<RouterAdvertisement>,
-    /// The interface that is to get the IPv4 address; `None` while it does not exist.
-    pub target: Option<Target>,
+    /// The interfaces that are to get the IPv4 addresses, one for each endpoint in its place; `None` while it does not
+    /// exist. Several endpoints may have the same.
+    pub targets: Vec<Option<Target>>,
 }
 
 impl LinkFacts {
     /// True when datagrams can leave: the link exists, is up and has carrier.
     pub fn running(&self) -> bool {
         self.index != 0 && self.up && self.carrier
+    }
+
+    /// The interface that is to get the IPv4 address of this endpoint, if it exists.
+    pub fn target(&self, endpoint: EndpointId) -> Option<&Target> {
+        self.targets.get(usize::from(endpoint.0))?.as_ref()
     }
 
     /// The link-local address to send from: the first that passed duplicate address detection.

@@ -7,6 +7,11 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct EndpointId(pub u8);
 
+impl EndpointId {
+    /// The one that every link has.
+    pub const FIRST: Self = Self(0);
+}
+
 /// A DHCP Unique Identifier (RFC 8415 §11): a two-octet type and 1 to 128 octets, opaque to everyone else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -29,10 +29,11 @@ pub enum Input<'a> {
     Deadline,
     /// How [`Effect::Open`] ended.
     Opened(Port, Result<(), OpenError>),
-    /// How the last [`Effect::Configure`] ended. Also comes unasked, when the driver repeats a refused one.
-    Configured(Result<(), ConfigureError>),
-    /// Somebody else took our IPv4 address from the target while the target stayed.
-    AddressRemoved,
+    /// How the last [`Effect::Configure`] of this endpoint ended. Also comes unasked, when the driver repeats a refused
+    /// one.
+    Configured(EndpointId, Result<(), ConfigureError>),
+    /// Somebody else took the IPv4 address of this endpoint from its target while the target stayed.
+    AddressRemoved(EndpointId),
     /// An operator asks for something.
     Command(Command),
     /// The configuration was read again and this link's part of it changed.
@@ -69,8 +70,8 @@ pub enum Port {
     /// Only ever opened, to learn whether another program receives on IPv4 UDP 68 of the link; the driver closes it
     /// again by itself.
     Native4,
-    /// ARP on the target of the IPv4 address.
-    Arp,
+    /// ARP on the target of an endpoint's IPv4 address.
+    Arp(EndpointId),
 }
 
 /// Why a socket could not be opened.
@@ -157,13 +158,13 @@ pub enum Effect {
     /// Find the IPv6 addresses of this name, asking these resolvers by this link, and keep them current; `None` ends
     /// that. The outcome comes back as [`Input::Resolved`].
     Resolve(Option<Question>),
-    /// Everything IPv4 that should be on the target; `None` takes it all away. The outcome comes back as
-    /// [`Input::Configured`].
-    Configure(Option<Box<Ipv4Config>>),
+    /// Everything IPv4 of this endpoint that should be on its target; `None` takes it all away. What other endpoints
+    /// have on the same target is not concerned. The outcome comes back as [`Input::Configured`].
+    Configure(EndpointId, Option<Box<Ipv4Config>>),
     /// Keep this on disk, durably, before the next effect.
     Save(Box<LinkRecord>),
-    /// This happened to a lease: tell whoever listens.
-    Notify(LeaseEvent),
+    /// This happened to a lease of this endpoint: tell whoever listens.
+    Notify(EndpointId, LeaseEvent),
     /// The latest status; replaces the one before.
     Publish(Arc<Status>),
     /// Count and log this refusal.

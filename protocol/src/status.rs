@@ -1,7 +1,7 @@
 //! What a link shows of itself: everything the bus publishes, `explain` argues with, and tests look at.
 
 use crate::facts::{LinkFacts, Noted};
-use crate::ids::{ClientId, Duid, Iaid};
+use crate::ids::{ClientId, Duid, EndpointId, Iaid};
 use crate::lease::{Ipv4Config, Lease4, Lease6};
 use crate::permit::Permit;
 use crate::time::Instant;
@@ -77,10 +77,14 @@ pub struct Status {
     pub permit: Option<Permit>,
     /// One of `none`, `valid`, `suspended`, `withdrawn`, `expired`, `refused`.
     pub permit_state: &'static str,
-    /// The DHCPv4 client.
+    /// The DHCPv4 client of the first endpoint.
     pub client4: Client4Status,
-    /// What is on the target interface and published, once the kernel has taken it.
+    /// What is on the target interface of the first endpoint and published, once the kernel has taken it.
     pub ipv4: Option<Ipv4Config>,
+    /// Every endpoint, the first included, in the order of the configuration. Empty while nothing runs.
+    pub endpoints: Vec<EndpointStatus>,
+    /// The host Client Relay Agent, where one runs or waits to run.
+    pub hcra: Option<HcraStatus>,
     /// The last thing that went wrong.
     pub last_error: Option<Noted>,
 }
@@ -96,6 +100,51 @@ pub struct ExchangeStatus {
     pub started_at: Instant,
     /// Next transmission.
     pub next_at: Option<Instant>,
+}
+
+/// One IPv4 identity of a link.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct EndpointStatus {
+    /// Its place in the configuration.
+    pub id: EndpointId,
+    /// What it is called; empty for an only one.
+    pub name: String,
+    /// In one word.
+    pub state: LinkState,
+    /// Why it is in that state: a stable kebab-case name.
+    pub reason: &'static str,
+    /// Name of the interface that gets its address; empty while that does not exist.
+    pub target: String,
+    /// Its DHCPv4 client.
+    pub client4: Client4Status,
+    /// What is on its target, once the kernel has taken it.
+    pub ipv4: Option<Ipv4Config>,
+}
+
+/// The host Client Relay Agent of a link (draft-ietf-dhc-dhcpv4-over-ipv6 §6).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HcraStatus {
+    /// What it waits for before it relays, if it does: `carrier`, `permit`, `no-servers`, `no-global-address`,
+    /// `agent-socket` ...: a stable kebab-case name.
+    pub waiting_for: Option<&'static str>,
+    /// Where every message goes; at most 8.
+    pub servers: Vec<Ipv6Addr>,
+    /// Where those are known from: `static`, `option-88`, `draft01`, `aftr-name` or `none`.
+    pub servers_from: &'static str,
+    /// Its own address.
+    pub source: Option<Ipv6Addr>,
+    /// Whose messages it relays: `builtin` or `external`.
+    pub client: &'static str,
+    /// Name of the device that an external client runs on; empty with the built-in one.
+    pub device: String,
+    /// Which way renewals of the built-in client go: `direct` or `via-cra`.
+    pub renew: &'static str,
+    /// The lease of an external client, as it was last seen to pass.
+    pub seen: Option<Lease4>,
+    /// Messages of clients that were relayed, not counting copies to further servers.
+    pub relayed: u64,
+    /// Answers that were delivered.
+    pub delivered: u64,
 }
 
 /// The DHCPv6 stage.

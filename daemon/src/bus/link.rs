@@ -9,6 +9,7 @@ use crate::control::LinkRequest;
 use crate::mailbox::NotSent;
 use dhcp4o6_dbus::{Error, Step};
 use dhcp4o6_protocol::explain::explain;
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::machine::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,6 +210,11 @@ impl Link1 {
 
     #[zbus(property)]
     fn target(&self) -> String {
-        self.0.status().facts.target.as_ref().map(|target| values::carried(&target.name)).unwrap_or_default()
+        self.0
+            .status()
+            .facts
+            .target(EndpointId::FIRST)
+            .map(|target| values::carried(&target.name))
+            .unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! Status as the values of the bus.
 
 use dhcp4o6_dbus::NEVER;
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::{Assignment6, Delegation6, Lease4, Lease6, Route4};
 use dhcp4o6_protocol::permit::WireProfile;
 use dhcp4o6_protocol::status::{ExchangeStatus, Status};
@@ -47,7 +48,7 @@ pub(super) fn text<T: ToString>(item: Option<T>) -> String {
 
 pub(super) fn ip4_config(status: &Status) -> Dictionary {
     let Some(config) = &status.ipv4 else { return Dictionary::new() };
-    let device = status.facts.target.as_ref().map_or(&status.facts.name, |target| &target.name);
+    let device = status.facts.target(EndpointId::FIRST).map_or(&status.facts.name, |target| &target.name);
     Dictionary::from([
         ("address", config.address.to_string().into()),
         ("prefix", u32::from(config.prefix_len).into()),

@@ -203,7 +203,7 @@ impl Supervisor {
             );
         }
         wanted.target.place = None;
-        wanted.facts.target = None;
+        wanted.facts.targets.fill(None);
     }
 
     fn inform(&mut self, wanted: Wanted<'_>) {

@@ -22,11 +22,11 @@ impl Task {
                 self.outcomes.push_back(Outcome::Opened(port, result));
             }
             Effect::Close(Port::Client6) => self.client6 = None,
-            Effect::Close(Port::Arp) => self.arp = None,
+            Effect::Close(Port::Arp(_)) => self.arp = None,
             Effect::Close(Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap) => {}
             Effect::Send { via, source, to, payload } => self.send(via, source, to, &payload),
             Effect::Assign6(want) => self.install.assign(want).await,
-            Effect::Configure(want) => {
+            Effect::Configure(_, want) => {
                 let outcome = self.install.configure(want).await;
                 self.outcomes.push_back(Outcome::News(News::Configured(outcome)));
             }
@@ -35,7 +35,7 @@ impl Task {
                 saving.end(&self.shared.storage).await;
                 self.shared.changed.notify_one();
             }
-            Effect::Notify(event) => self.notify(event),
+            Effect::Notify(_, event) => self.notify(event),
             Effect::Publish(status) => self.publish(status),
             Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {}
             Effect::Refused(reason) => self.refuse(reason, None),
@@ -45,8 +45,8 @@ impl Task {
 
     fn open(&mut self, port: Port) -> Result<(), OpenError> {
         let result = match (port, &self.orders.target.place) {
-            (Port::Arp, None) => Err(OpenError::NoLink),
-            (Port::Arp, Some(place)) => LinkSocket::open(port, place.access.netns(), place.index),
+            (Port::Arp(_), None) => Err(OpenError::NoLink),
+            (Port::Arp(_), Some(place)) => LinkSocket::open(port, place.access.netns(), place.index),
             (Port::Cra6(_) | Port::Direct4(..) | Port::Tap, _) => Err(OpenError::Other(libc::ENOSYS)),
             (Port::Client6 | Port::Native4, _) => {
                 LinkSocket::open(port, self.link.access.netns(), self.link.index)
@@ -59,7 +59,7 @@ impl Task {
         let socket = result?;
         match port {
             Port::Client6 => self.client6 = socket,
-            Port::Arp => self.arp = socket,
+            Port::Arp(_) => self.arp = socket,
             Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
         }
         Ok(())
@@ -68,7 +68,7 @@ impl Task {
     fn send(&mut self, via: Port, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
         let socket = match via {
             Port::Client6 => self.client6.as_ref(),
-            Port::Arp => self.arp.as_ref(),
+            Port::Arp(_) => self.arp.as_ref(),
             Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => None,
         };
         let sent = match socket {

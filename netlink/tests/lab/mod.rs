@@ -216,5 +216,5 @@ pub(crate) fn whole(monitor: &Monitor, index: u32, config: &Ipv4Config) -> bool 
 }
 
 pub(crate) fn facts(monitor: &Monitor, index: u32) -> LinkFacts {
-    monitor.facts(index, None)
+    monitor.facts(index, &[])
 }

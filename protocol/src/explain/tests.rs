@@ -48,7 +48,7 @@ fn bound() -> Status {
             other: true,
             prefixes: vec![("2001:db8::".parse().unwrap(), 64)],
         }),
-        target: Some(Target { index: 7, name: "wan0".to_owned(), up: true, ..Target::default() }),
+        targets: vec![Some(Target { index: 7, name: "wan0".to_owned(), up: true, ..Target::default() })],
         ..LinkFacts::default()
     };
     status.dhcp6.state = "bound";
@@ -181,7 +181,7 @@ fn no_carrier_is_named() {
 
 fn before_dhcp6() -> Status {
     let mut status = without_lease();
-    facts(&mut status).target = None;
+    facts(&mut status).targets[0] = None;
     status.dhcp6 = crate::status::Dhcp6Status { state: "waiting", mode: "auto", ..Default::default() };
     status.permit = None;
     status.permit_state = "none";
@@ -260,7 +260,7 @@ fn every_way_to_have_no_permit_is_told_apart() {
     let mut status = without_lease();
     status.permit = None;
     status.client4.waiting_for = Some("permit");
-    facts(&mut status).target = None;
+    facts(&mut status).targets[0] = None;
     for (state, verdict, evidence) in [
         ("none", Verdict::Failed, "does not enable"),
         ("", Verdict::Failed, "does not enable"),
@@ -291,7 +291,7 @@ fn a_permit_without_servers_goes_to_all_of_them() {
 #[test]
 fn a_missing_target_is_named() {
     let mut status = without_lease();
-    facts(&mut status).target = None;
+    facts(&mut status).targets[0] = None;
     status.client4.waiting_for = Some("target");
     assert_stops(&status, "target", Verdict::Failed, "correct `target`");
 }

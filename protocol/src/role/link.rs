@@ -200,10 +200,10 @@ impl Machine for Link {
                 self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
             }
             Input::Frame(_) | Input::Resolved(_) => {}
-            Input::Configured(result) => {
+            Input::Configured(_, result) => {
                 self.with(now, out, |running, cx| running.on_configured(result, cx));
             }
-            Input::AddressRemoved => {
+            Input::AddressRemoved(_) => {
                 self.with(now, out, Running::on_address_removed);
             }
             Input::Command(command) => self.on_command(now, command, out),

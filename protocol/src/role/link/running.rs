@@ -10,7 +10,7 @@ use crate::acd::Acd;
 use crate::client4::Client4;
 use crate::client6::Client6;
 use crate::facts::{LinkFacts, Noted};
-use crate::ids::{ClientId, Duid};
+use crate::ids::{ClientId, Duid, EndpointId};
 use crate::lease::{Ipv4Config, LeaseEventKind};
 use crate::machine::{Command, ConfigureError, Effect, Effects, OpenError, Port};
 use crate::permit::{Permit, WireProfile};
@@ -336,7 +336,7 @@ impl Running {
                 };
             }
             Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
-            Port::Arp => {
+            Port::Arp(_) => {
                 if let Err(error) = result {
                     cx.note("arp-failed", format!("the address is used unchecked: {error}"));
                     self.checked(false, cx);
@@ -379,7 +379,7 @@ impl Running {
     pub(super) fn vanish(&mut self, cx: &mut Cx<'_>) {
         self.save(cx);
         if self.installed.take().is_some() {
-            cx.out.push(Effect::Configure(None));
+            cx.out.push(Effect::Configure(EndpointId::FIRST, None));
         }
         cx.out.push(Effect::Close(Port::Client6));
         self.end_check(cx);
@@ -458,7 +458,7 @@ impl Running {
     /// Nothing of ours stays on the link.
     fn clear(&mut self, cx: &mut Cx<'_>) {
         if self.installed.take().is_some() {
-            cx.out.push(Effect::Configure(None));
+            cx.out.push(Effect::Configure(EndpointId::FIRST, None));
         }
         cx.out.push(Effect::Assign6(Vec::new()));
     }

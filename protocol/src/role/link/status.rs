@@ -2,9 +2,10 @@
 
 use super::Link;
 use super::running::{Leave, Running, Socket, socket_reason};
+use crate::ids::EndpointId;
 use crate::role::client4o6::Client4o6;
 use crate::settings::Mode;
-use crate::status::{LinkState, Status};
+use crate::status::{EndpointStatus, LinkState, Status};
 use crate::time::Instant;
 
 impl Link {
@@ -30,6 +31,20 @@ impl Link {
         status.client4.state = "off";
         if let Some(running) = &self.running {
             running.describe(self.settings.mode, &mut status);
+            status.endpoints = vec![EndpointStatus {
+                id: EndpointId::FIRST,
+                name: self
+                    .settings
+                    .endpoints
+                    .first()
+                    .map(|endpoint| endpoint.name.clone())
+                    .unwrap_or_default(),
+                state,
+                reason,
+                target: self.facts.target(EndpointId::FIRST).map(|t| t.name.clone()).unwrap_or_default(),
+                client4: status.client4.clone(),
+                ipv4: status.ipv4.clone(),
+            }];
         }
         status
     }

@@ -6,7 +6,7 @@ mod permitted;
 use super::*;
 use crate::acd::Packet;
 use crate::facts::{Address6, Target};
-use crate::ids::{HardwareAddress, Iaid};
+use crate::ids::{EndpointId, HardwareAddress, Iaid};
 use crate::lease::LeaseEventKind;
 use crate::machine::{Datagram, OpenError, Port};
 use crate::refused::Refused;
@@ -59,7 +59,7 @@ fn facts() -> LinkFacts {
         mtu: 1500,
         hardware: hardware.clone(),
         addresses: vec![link_local],
-        target: Some(Target {
+        targets: vec![Some(Target {
             index: 7,
             name: "wan0".to_owned(),
             mtu: 1500,
@@ -67,7 +67,7 @@ fn facts() -> LinkFacts {
             arp: true,
             hardware,
             ours4: Vec::new(),
-        }),
+        })],
         ..LinkFacts::default()
     }
 }
@@ -102,7 +102,9 @@ impl Rig {
                 Effect::Open(port) => {
                     self.link.handle(self.now, Input::Opened(port, Ok(())), &mut fresh);
                 }
-                Effect::Configure(_) => self.link.handle(self.now, Input::Configured(Ok(())), &mut fresh),
+                Effect::Configure(..) => {
+                    self.link.handle(self.now, Input::Configured(EndpointId::FIRST, Ok(())), &mut fresh)
+                }
                 _ => {}
             }
             at += 1;
@@ -229,10 +231,10 @@ fn kinds(effects: &[Effect]) -> Vec<&'static str> {
     let kind = |effect: &Effect| match effect {
         Effect::Send { .. } => Some("send"),
         Effect::Assign6(_) => Some("assign6"),
-        Effect::Configure(Some(_)) => Some("configure"),
-        Effect::Configure(None) => Some("clear"),
+        Effect::Configure(_, Some(_)) => Some("configure"),
+        Effect::Configure(_, None) => Some("clear"),
         Effect::Save(_) => Some("save"),
-        Effect::Notify(event) => Some(event.kind.word()),
+        Effect::Notify(_, event) => Some(event.kind.word()),
         Effect::Stopped => Some("stopped"),
         Effect::Frame(_) => Some("frame"),
         Effect::Open(_)
@@ -266,7 +268,7 @@ fn a_lease_is_saved_then_configured_then_told() {
     assert_eq!(kinds(&bound), ["save", "configure", "acquired"]);
     let first_bound =
         bound.iter().position(|e| matches!(e, Effect::Publish(s) if s.state == LinkState::Bound));
-    let configured = bound.iter().position(|e| matches!(e, Effect::Configure(_)));
+    let configured = bound.iter().position(|e| matches!(e, Effect::Configure(..)));
     assert!(first_bound > configured, "nobody hears of an address that is not on the link");
 }
 
@@ -453,7 +455,7 @@ fn a_lease_still_on_the_target_is_adopted_and_confirmed_without_a_flap_e10_sup_1
     let now = rig.now;
     let mut rig = Rig::with_record(settings(), record);
     rig.now = now + Duration::from_secs(5);
-    rig.facts.target.as_mut().unwrap().ours4.push(LEASED);
+    rig.facts.targets[0].as_mut().unwrap().ours4.push(LEASED);
     let effects = rig.see();
     assert!(kinds(&effects).contains(&"configure"), "{effects:?}");
     let ask = rig.first_sent(effects);
@@ -522,7 +524,7 @@ fn checking() -> (Rig, Vec<Effect>) {
 /// ARP packets among `effects`.
 fn arp(effects: &[Effect]) -> Vec<Packet> {
     let packet = |effect: &Effect| match effect {
-        Effect::Send { via: Port::Arp, payload, .. } => Packet::parse(payload),
+        Effect::Send { via: Port::Arp(EndpointId::FIRST), payload, .. } => Packet::parse(payload),
         _ => None,
     };
     effects.iter().filter_map(packet).collect()
@@ -531,7 +533,7 @@ fn arp(effects: &[Effect]) -> Vec<Packet> {
 #[test]
 fn an_address_is_probed_for_then_installed_then_announced_inst_14() {
     let (mut rig, acked) = checking();
-    assert!(acked.contains(&Effect::Open(Port::Arp)));
+    assert!(acked.contains(&Effect::Open(Port::Arp(EndpointId::FIRST))));
     rig.effects.clear();
     while rig.link.status().state != LinkState::Bound {
         rig.wait(Duration::from_secs(10));
@@ -553,10 +555,15 @@ fn an_address_that_somebody_has_is_declined_and_never_installed_v4_24() {
     let theirs = HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 2]);
     let payload = Packet { op: 2, ..Packet::announcement(LEASED, theirs) }.emit();
     let from = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0);
-    let datagram =
-        Datagram { via: Port::Arp, interface: 7, from, to: Ipv6Addr::UNSPECIFIED, payload: &payload };
+    let datagram = Datagram {
+        via: Port::Arp(EndpointId::FIRST),
+        interface: 7,
+        from,
+        to: Ipv6Addr::UNSPECIFIED,
+        payload: &payload,
+    };
     let declined = rig.input(Input::Datagram(datagram));
-    assert!(declined.contains(&Effect::Close(Port::Arp)));
+    assert!(declined.contains(&Effect::Close(Port::Arp(EndpointId::FIRST))));
     let decline = sent(&declined).remove(0);
     let decline = v6::Message::parse(&decline).unwrap();
     let decline = v4::Message::parse(decline.options.first(OptionCode::DHCPV4_MSG).unwrap()).unwrap();
@@ -574,9 +581,9 @@ fn an_address_that_somebody_has_is_declined_and_never_installed_v4_24() {
 fn a_removed_address_comes_back_once_and_then_the_lease_is_given_back() {
     let mut rig = Rig::new(settings());
     rig.bind();
-    assert_eq!(kinds(&rig.input(Input::AddressRemoved)), ["configure"]);
+    assert_eq!(kinds(&rig.input(Input::AddressRemoved(EndpointId::FIRST))), ["configure"]);
     rig.now = rig.now + Duration::from_secs(30);
-    let effects = rig.input(Input::AddressRemoved);
+    let effects = rig.input(Input::AddressRemoved(EndpointId::FIRST));
     assert!(kinds(&effects).contains(&LeaseEventKind::Released.word()), "{effects:?}");
     assert_eq!((rig.link.status().state, rig.link.status().reason), (LinkState::Failed, "address-removed"));
     // After the pause the link tries again.
@@ -629,9 +636,9 @@ fn a_link_in_mode_off_never_asks_for_nor_uses_4o6_c6_02() {
 #[test]
 fn an_address_of_ours_that_no_lease_remembers_goes_at_start_sup_12() {
     let mut rig = Rig::new(settings());
-    rig.facts.target.as_mut().unwrap().ours4 = vec![LEASED];
+    rig.facts.targets[0].as_mut().unwrap().ours4 = vec![LEASED];
     let effects = rig.see();
-    assert!(effects.contains(&Effect::Configure(None)), "{effects:?}");
+    assert!(effects.contains(&Effect::Configure(EndpointId::FIRST, None)), "{effects:?}");
     assert!(effects.contains(&Effect::Assign6(Vec::new())), "nor does any IPv6 address stay");
 }
 
@@ -649,22 +656,22 @@ fn a_lease_that_init_reboot_extended_is_extended_on_the_target_while_its_address
     let acked = rig.hear(&response(&reboot, v4::MessageType::ACK, |_| {}));
     // Else the kernel could drop the address at the end of the old lease, in the middle of the check.
     assert_eq!(kinds(&acked), ["save", "configure"]);
-    assert!(acked.contains(&Effect::Open(Port::Arp)));
+    assert!(acked.contains(&Effect::Open(Port::Arp(EndpointId::FIRST))));
 }
 
 #[test]
 fn the_driver_wants_nothing_for_a_link_or_a_target_that_is_gone_e9() {
     let mut rig = Rig::new(settings());
     rig.bind();
-    let target = rig.facts.target.take();
+    let target = rig.facts.targets[0].take();
     let gone = rig.see();
     assert!(
-        gone.contains(&Effect::Configure(None)),
+        gone.contains(&Effect::Configure(EndpointId::FIRST, None)),
         "else the driver would put it on a target that returns later"
     );
-    rig.facts.target = target;
+    rig.facts.targets[0] = target;
     assert!(kinds(&rig.see()).contains(&"configure"));
     // The link itself goes, and another interface keeps the address.
     rig.facts.index = 0;
-    assert!(rig.see().contains(&Effect::Configure(None)));
+    assert!(rig.see().contains(&Effect::Configure(EndpointId::FIRST, None)));
 }

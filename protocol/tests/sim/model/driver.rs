@@ -4,7 +4,7 @@ use super::attacker::mutate;
 use super::net::{Event, Net, Sent};
 use super::{ms, secs};
 use dhcp4o6_protocol::acd::Packet;
-use dhcp4o6_protocol::ids::HardwareAddress;
+use dhcp4o6_protocol::ids::{EndpointId, HardwareAddress};
 use dhcp4o6_protocol::lease::Ipv4Config;
 use dhcp4o6_protocol::machine::{Effect, Input, Machine, Port};
 use dhcp4o6_protocol::refused::Refused;
@@ -40,7 +40,7 @@ impl Net {
                     let result = match port {
                         Port::Client6 => self.port546,
                         Port::Native4 => self.port68,
-                        Port::Arp | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Ok(()),
+                        Port::Arp(_) | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Ok(()),
                     };
                     if result.is_err() || port == Port::Native4 {
                         self.sockets.retain(|open| *open != port);
@@ -53,7 +53,7 @@ impl Net {
                         (false, None) => Err(dhcp4o6_protocol::machine::ConfigureError::NoTarget),
                         (true, _) => Ok(()),
                     };
-                    self.execute_all(Input::Configured(result))
+                    self.execute_all(Input::Configured(EndpointId::FIRST, result))
                 }
             };
             outcomes.extend(more);
@@ -104,7 +104,7 @@ impl Net {
                 outcomes.push(Outcome::Opened(port));
             }
             Effect::Close(port) => self.sockets.retain(|open| *open != port),
-            Effect::Send { via: Port::Arp, payload, .. } => self.arp(&payload),
+            Effect::Send { via: Port::Arp(_), payload, .. } => self.arp(&payload),
             Effect::Send { via, source, to, payload } => {
                 assert!(self.sockets.contains(&via), "sent by a socket that is not open");
                 self.send(source, *to.ip(), payload);
@@ -116,7 +116,7 @@ impl Net {
             Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {
                 panic!("no client relay agent here")
             }
-            Effect::Configure(want) => outcomes.extend(self.configure_now(want)),
+            Effect::Configure(_, want) => outcomes.extend(self.configure_now(want)),
             Effect::Save(record) => {
                 if self.disk_broken {
                     self.unwritten = Some(*record);
@@ -124,7 +124,7 @@ impl Net {
                     self.disk = *record;
                 }
             }
-            Effect::Notify(event) => {
+            Effect::Notify(_, event) => {
                 self.note(|_| format!("  {} {}", event.kind.word(), event.lease.address));
                 let disk = (!self.disk_broken).then_some(&self.disk);
                 self.watch.told(&event, disk, &self.kernel);
@@ -160,7 +160,7 @@ impl Net {
                 (false, Some(error)) => Err(error.clone()),
                 (false, None) => Err(dhcp4o6_protocol::machine::ConfigureError::NoTarget),
             };
-            self.input(Input::Configured(result));
+            self.input(Input::Configured(EndpointId::FIRST, result));
         }
     }
 
@@ -263,7 +263,7 @@ fn brief(input: &Input<'_>) -> String {
             facts.up,
             facts.carrier,
             facts.addresses.iter().map(|a| (a.address, a.tentative)).collect::<Vec<_>>(),
-            facts.target.as_ref().map(|t| &t.ours4)
+            facts.target(EndpointId::FIRST).map(|t| &t.ours4)
         ),
         Input::Datagram(datagram) => {
             format!("datagram type {} from {}", datagram.payload.first().unwrap_or(&0), datagram.from.ip())

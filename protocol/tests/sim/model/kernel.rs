@@ -316,7 +316,7 @@ impl Kernel {
             elsewhere6: Vec::new(),
             foreign4: Vec::new(),
             ra: self.ra.clone(),
-            target: self.target_index().map(|index| Target {
+            targets: vec![self.target_index().map(|index| Target {
                 index,
                 name: "wan0".to_owned(),
                 mtu: 1500,
@@ -324,7 +324,7 @@ impl Kernel {
                 arp: true,
                 hardware,
                 ours4,
-            }),
+            })],
         }
     }
 }

@@ -6,7 +6,7 @@ use super::kernel::Kernel;
 use super::ms;
 use super::server::Server;
 use super::watch::Watch;
-use dhcp4o6_protocol::ids::{Duid, Iaid};
+use dhcp4o6_protocol::ids::{Duid, EndpointId, Iaid};
 use dhcp4o6_protocol::lease::{Ipv4Config, LeaseEvent};
 use dhcp4o6_protocol::machine::{Command, Datagram, Input, Machine, OpenError, Port};
 use dhcp4o6_protocol::record::LinkRecord;
@@ -254,7 +254,7 @@ impl Net {
     /// Somebody removes our IPv4 address.
     pub(crate) fn steal_address(&mut self) {
         if self.kernel.steal() {
-            self.input(Input::AddressRemoved);
+            self.input(Input::AddressRemoved(EndpointId::FIRST));
             self.settle();
         }
     }
@@ -396,9 +396,9 @@ impl Net {
             }
             Event::ToClient { from, to, payload } => self.arrive(from, to, &payload),
             Event::Arp(payload) => {
-                if self.sockets.contains(&Port::Arp) {
+                if self.sockets.contains(&Port::Arp(EndpointId::FIRST)) {
                     let nobody = Ipv6Addr::UNSPECIFIED;
-                    self.deliver(Port::Arp, nobody, nobody, &payload);
+                    self.deliver(Port::Arp(EndpointId::FIRST), nobody, nobody, &payload);
                 }
             }
             Event::Retry => {

@@ -80,7 +80,7 @@ impl Watch {
                     self.datagram(now, settings, [before, after], source, *to.ip(), payload);
                 }
                 Effect::Refused(refused) => _ = self.reached.insert(refused.name()),
-                Effect::Notify(event) => _ = self.reached.insert(event.kind.word()),
+                Effect::Notify(_, event) => _ = self.reached.insert(event.kind.word()),
                 _ => {}
             }
         }

@@ -21,7 +21,7 @@ impl Running {
     ) -> Result<(), Refused> {
         match datagram.via {
             Port::Client6 => self.on_dhcp6(datagram, cx),
-            Port::Arp => {
+            Port::Arp(_) => {
                 self.drive_acd(cx, |acd, cx, out| acd.receive(cx.now, datagram.payload, out));
                 Ok(())
             }

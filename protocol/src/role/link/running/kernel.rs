@@ -2,6 +2,7 @@
 
 use super::{Cx, Installed, REMOVED_PAUSE, RESTORE_INTERVAL, Running, SAVE_DELAY};
 use crate::client4::config::ipv4_config;
+use crate::ids::EndpointId;
 use crate::lease::LeaseEvent;
 use crate::machine::{ConfigureError, Effect};
 
@@ -9,12 +10,15 @@ impl Running {
     /// A remembered lease whose address is still on the target goes on without a flap. An address of ours that no lease
     /// remembers was left behind by a crash, and goes.
     pub(super) fn adopt(&mut self, cx: &mut Cx<'_>) {
-        let Some(target) = cx.facts.target.as_ref().filter(|target| !target.ours4.is_empty()) else { return };
+        let Some(target) = cx.facts.target(EndpointId::FIRST).filter(|target| !target.ours4.is_empty())
+        else {
+            return;
+        };
         if self.four.engine.lease().is_some_and(|lease| target.ours4.contains(&lease.address)) {
             self.proven = true;
             self.configure(cx);
         } else if self.installed.is_none() {
-            cx.out.push(Effect::Configure(None));
+            cx.out.push(Effect::Configure(EndpointId::FIRST, None));
         }
     }
 
@@ -28,7 +32,7 @@ impl Running {
 
     /// Tells the kernel what it should have, if that differs from what it was told.
     pub(super) fn configure(&mut self, cx: &mut Cx<'_>) {
-        let target = cx.facts.target.as_ref();
+        let target = cx.facts.target(EndpointId::FIRST);
         let lease = self.four.engine.lease().filter(|_| self.proven);
         let want = match (lease, target) {
             (Some(lease), Some(target)) => {
@@ -40,7 +44,7 @@ impl Running {
         match want {
             None => {
                 if self.installed.take().is_some() {
-                    cx.out.push(Effect::Configure(None));
+                    cx.out.push(Effect::Configure(EndpointId::FIRST, None));
                 }
             }
             Some((target, config)) => {
@@ -49,7 +53,7 @@ impl Running {
                 }
                 // No address is on the target that a crash would forget, whatever led here.
                 self.save(cx);
-                cx.out.push(Effect::Configure(Some(Box::new(config.clone()))));
+                cx.out.push(Effect::Configure(EndpointId::FIRST, Some(Box::new(config.clone()))));
                 let same = |old: &Installed| old.target == target && old.config.address == config.address;
                 let outcome = self.installed.take().filter(same).and_then(|old| old.outcome);
                 self.installed = Some(Installed { target, config, outcome, pending: true });
@@ -84,7 +88,8 @@ impl Running {
         let taken = self.installed.as_ref().is_some_and(|i| !i.pending && i.outcome == Some(Ok(())));
         let Some(lease) = self.four.engine.lease().filter(|_| taken) else { return };
         if let Some(kind) = self.untold.take() {
-            cx.out.push(Effect::Notify(LeaseEvent { kind, lease: Box::new(lease.clone()) }));
+            cx.out
+                .push(Effect::Notify(EndpointId::FIRST, LeaseEvent { kind, lease: Box::new(lease.clone()) }));
         }
     }
 
@@ -108,7 +113,7 @@ impl Running {
         self.paused_until = Some(cx.now + REMOVED_PAUSE);
         self.drive4(cx, |engine, now, cx, out| engine.release(now, cx, out));
         // The routes may still be there.
-        cx.out.push(Effect::Configure(None));
+        cx.out.push(Effect::Configure(EndpointId::FIRST, None));
     }
 
     /// Writes the record in a while, unless something writes it before: a crash until then costs nothing, because

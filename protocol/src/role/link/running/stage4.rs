@@ -5,6 +5,7 @@ use crate::acd::{self, Acd};
 use crate::client4::{self, Client4, Start};
 use crate::client6::Client6;
 use crate::facts::LinkFacts;
+use crate::ids::EndpointId;
 use crate::lease::{LeaseEvent, LeaseEventKind};
 use crate::machine::{Effect, Port};
 use crate::permit::Permit;
@@ -24,7 +25,7 @@ impl Running {
         if self.waiting_for.is_some() {
             return;
         }
-        let arp = cx.facts.target.as_ref().is_some_and(|target| target.arp);
+        let arp = cx.facts.target(EndpointId::FIRST).is_some_and(|target| target.arp);
         self.four.engine.set_conflict_detection(arp && cx.settings.dhcp4.conflict_detection);
         let how = if std::mem::take(&mut self.verify) { Start::Verify } else { Start::Continue };
         self.drive4(cx, |engine, now, cx, out| engine.start(now, how, cx, out));
@@ -45,7 +46,7 @@ impl Running {
         if !self.ready || !cx.facts.running() {
             return Some("link");
         }
-        if cx.facts.target.is_none() {
+        if cx.facts.target(EndpointId::FIRST).is_none() {
             return Some("target");
         }
         if Client4o6::reachable_from(&around(permit, &self.client6, cx.settings, cx.facts)).is_none() {
@@ -138,7 +139,7 @@ impl Running {
                     self.end_check(cx);
                     self.save(cx);
                     self.configure(cx);
-                    cx.out.push(Effect::Notify(LeaseEvent { kind, lease }));
+                    cx.out.push(Effect::Notify(EndpointId::FIRST, LeaseEvent { kind, lease }));
                 }
                 client4::Action::Check(address) => {
                     // A lease that INIT-REBOOT extended is in force while it is checked.
@@ -159,14 +160,14 @@ impl Running {
 
     /// Checks an address on the target. Without one the check waits for its return.
     fn begin_check(&mut self, address: Ipv4Addr, cx: &mut Cx<'_>) {
-        let Some(target) = &cx.facts.target else { return };
+        let Some(target) = cx.facts.target(EndpointId::FIRST) else { return };
         self.acd = Some(Acd::new(address, target.hardware.clone(), cx.now, cx.rng));
-        cx.out.push(Effect::Open(Port::Arp));
+        cx.out.push(Effect::Open(Port::Arp(EndpointId::FIRST)));
     }
 
     /// What was heard on another target says nothing about this one.
     pub(super) fn follow_check(&mut self, before: &LinkFacts, cx: &mut Cx<'_>) {
-        let index = |facts: &LinkFacts| facts.target.as_ref().map(|target| target.index);
+        let index = |facts: &LinkFacts| facts.target(EndpointId::FIRST).map(|target| target.index);
         if index(before) == index(cx.facts) {
             return;
         }
@@ -187,7 +188,7 @@ impl Running {
         for action in actions {
             match action {
                 acd::Action::Send(payload) => cx.out.push(Effect::Send {
-                    via: Port::Arp,
+                    via: Port::Arp(EndpointId::FIRST),
                     source: None,
                     to: SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0),
                     payload,
@@ -212,7 +213,7 @@ impl Running {
 
     pub(super) fn end_check(&mut self, cx: &mut Cx<'_>) {
         if self.acd.take().is_some() {
-            cx.out.push(Effect::Close(Port::Arp));
+            cx.out.push(Effect::Close(Port::Arp(EndpointId::FIRST)));
         }
     }
 

@@ -100,19 +100,19 @@ fn a_change_of_settings_does_not_cut_short_what_the_end_of_the_service_gives_bac
 fn a_change_of_settings_while_an_address_is_checked_ends_the_check() {
     let (mut rig, _) = checking();
     let effects = rig.input(Input::Settings(Box::new(settings())));
-    assert!(effects.contains(&Effect::Close(Port::Arp)), "{effects:?}");
+    assert!(effects.contains(&Effect::Close(Port::Arp(EndpointId::FIRST))), "{effects:?}");
 }
 
 #[test]
 fn a_check_begins_again_on_a_target_that_was_replaced_inst_14() {
     let (mut rig, _) = checking();
     rig.wait(Duration::from_secs(10));
-    rig.facts.target.as_mut().unwrap().index = 9;
+    rig.facts.targets[0].as_mut().unwrap().index = 9;
     let other = HardwareAddress::ethernet([2, 0, 0x5e, 0x10, 0, 9]);
-    rig.facts.target.as_mut().unwrap().hardware = other.clone();
+    rig.facts.targets[0].as_mut().unwrap().hardware = other.clone();
     let moved = rig.see();
-    let open = moved.iter().position(|effect| *effect == Effect::Open(Port::Arp));
-    let close = moved.iter().position(|effect| *effect == Effect::Close(Port::Arp));
+    let open = moved.iter().position(|effect| *effect == Effect::Open(Port::Arp(EndpointId::FIRST)));
+    let close = moved.iter().position(|effect| *effect == Effect::Close(Port::Arp(EndpointId::FIRST)));
     assert!(close.is_some() && close < open, "{moved:?}");
     rig.effects.clear();
     while rig.link.status().state != LinkState::Bound {
@@ -125,10 +125,10 @@ fn a_check_begins_again_on_a_target_that_was_replaced_inst_14() {
 #[test]
 fn a_check_waits_for_a_target_that_went_away_inst_14() {
     let (mut rig, _) = checking();
-    let target = rig.facts.target.take();
-    assert!(rig.see().contains(&Effect::Close(Port::Arp)));
-    rig.facts.target = target;
-    assert!(rig.see().contains(&Effect::Open(Port::Arp)));
+    let target = rig.facts.targets[0].take();
+    assert!(rig.see().contains(&Effect::Close(Port::Arp(EndpointId::FIRST))));
+    rig.facts.targets[0] = target;
+    assert!(rig.see().contains(&Effect::Open(Port::Arp(EndpointId::FIRST))));
     while rig.link.status().state != LinkState::Bound {
         rig.wait(Duration::from_secs(10));
     }
@@ -436,9 +436,9 @@ const DISTURBANCES: [Disturbance; 14] = [
         rig.see();
     }),
     ("target", |rig| {
-        rig.facts.target = match rig.facts.target.take() {
+        rig.facts.targets[0] = match rig.facts.targets[0].take() {
             Some(_) => None,
-            None => facts().target.map(|target| Target { index: 12, ..target }),
+            None => facts().targets[0].clone().map(|target| Target { index: 12, ..target }),
         };
         rig.see();
     }),
@@ -464,8 +464,10 @@ const DISTURBANCES: [Disturbance; 14] = [
         let settings = LinkSettings { mode, ..rig.link.settings.clone() };
         rig.input(Input::Settings(Box::new(settings)));
     }),
-    ("address", |rig| drop(rig.input(Input::AddressRemoved))),
-    ("refused", |rig| drop(rig.input(Input::Configured(Err(crate::machine::ConfigureError::NoTarget))))),
+    ("address", |rig| drop(rig.input(Input::AddressRemoved(EndpointId::FIRST)))),
+    ("refused", |rig| {
+        drop(rig.input(Input::Configured(EndpointId::FIRST, Err(crate::machine::ConfigureError::NoTarget))))
+    }),
     ("native", |rig| rig.native = Err(OpenError::InUse)),
     ("time", |rig| drop(rig.wait(Duration::from_secs(6)))),
 ];
@@ -488,7 +490,7 @@ fn after_any_three_disturbances_a_link_finds_its_way_back_to_ipv4() {
                     rig.facts = facts();
                     rig.see();
                     rig.input(Input::Settings(Box::new(stateful())));
-                    rig.input(Input::Configured(Ok(())));
+                    rig.input(Input::Configured(EndpointId::FIRST, Ok(())));
                     rig.input(Input::Command(Command::Start));
                     assert!(rig.serve(), "{names:?}: {:?}", rig.link.status());
                 }

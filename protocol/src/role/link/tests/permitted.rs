@@ -6,14 +6,14 @@ use super::*;
 #[test]
 fn without_a_target_no_discover_is_sent_until_there_is_one_c46_25_sup_05() {
     let mut rig = Rig::new(settings());
-    let target = rig.facts.target.take();
+    let target = rig.facts.targets[0].take();
     let ask = rig.see();
     let ask = rig.first_sent(ask);
     let mut effects = rig.hear(&reply(&ask, Some(&[])));
     effects.extend(rig.wait(Duration::from_secs(100)));
     assert!(!v6_types(&effects).contains(&20));
     assert_eq!((rig.link.status().state, rig.link.status().reason), (LinkState::Failed, "no-target"));
-    rig.facts.target = target;
+    rig.facts.targets[0] = target;
     assert_eq!(v6_types(&rig.see()), [20]);
 }
 
