@@ -18,6 +18,7 @@ pub mod reader;
 pub mod relay;
 pub mod softwire;
 pub mod text;
+pub mod transit;
 pub mod v4;
 pub mod v4_option;
 pub mod v6;
