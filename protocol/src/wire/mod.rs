@@ -13,6 +13,7 @@
 
 pub mod agent;
 pub mod domain;
+pub mod encapsulation;
 pub mod o6;
 pub mod reader;
 pub mod relay;
