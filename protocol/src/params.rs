@@ -152,6 +152,8 @@ pub const MAX_MESSAGE_SIZE: u16 = 1152;
 pub const MIN_MESSAGE4: usize = 300;
 /// DHCPv4 messages shorter than this are refused: fixed part and cookie.
 pub const MIN_HEADER4: usize = 240;
+/// DHCPv4 messages of clients longer than this are not relayed: what fits into one packet on Ethernet.
+pub const MAX_MESSAGE4: usize = 1472;
 /// Most destinations taken from option 88.
 pub const MAX_SERVERS: usize = 8;
 /// Most name servers, and most time servers, taken from a lease.

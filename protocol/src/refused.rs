@@ -86,6 +86,8 @@ refusals! {
     UnknownInterface "unknown-interface" "The reply names no interface that is served.";
     BadPeer "bad-peer" "The reply is for an address that no client or relay agent can have.";
     UntrustedRelay "untrusted-relay" "A relayed message came from where only clients are expected.";
+    NotReady "not-ready" "There is no address to send from yet, or nobody to send to.";
+    MalformedFrame "malformed-frame" "The frame, or the IPv4 or UDP header in it, is wrong, or it is a part of a packet.";
     Overload "overload" "There was more to do than could be done.";
     SendError "send-error" "The kernel refused to send a datagram.";
 }

@@ -3,10 +3,12 @@
 pub mod back;
 mod bucket;
 mod client4o6;
+pub mod cra;
 pub mod external;
 pub mod lcra;
 pub mod link;
 mod rates;
+mod recent;
 pub mod relay;
 pub mod server;
 pub mod softwire;
