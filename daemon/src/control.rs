@@ -8,6 +8,10 @@ use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::refused::Counters;
+use dhcp4o6_protocol::role::lcra::LcraSettings;
+use dhcp4o6_protocol::role::server::{EngineSettings, ServerSettings};
+use dhcp4o6_protocol::role::tra::TraSettings;
+use dhcp4o6_protocol::role::tsv::TsvSettings;
 use dhcp4o6_protocol::status::Status;
 use dhcp4o6_protocol::tally::Tally;
 use dhcp4o6_protocol::view::{After, Impossible, Lease, PoolUse, Question, Selection};
@@ -160,8 +164,6 @@ pub struct ProviderStatus {
     pub storage: &'static str,
     /// `builtin` or `external`; empty for relay agents.
     pub engine: &'static str,
-    /// The server answers DHCPv4 over IPv6 and over IPv4 too: UDP port 67.
-    pub tsv: bool,
     /// Addresses that an agent relays to, as it uses them now; empty for the server.
     pub servers: Vec<String>,
     /// Whence an agent has these: `configured`, or `link` for those that the network told the link above; empty while
@@ -170,6 +172,51 @@ pub struct ProviderStatus {
     /// Own address that an agent speaks from to its servers: that of an LCRA's upstream interface, a TRA's giaddr. Empty
     /// when it has none, or the kernel chooses.
     pub source: String,
+    /// Its settings.
+    pub configured: Configured,
+}
+
+impl ProviderStatus {
+    /// The server answers DHCPv4 over IPv6 and over IPv4 too: UDP port 67.
+    pub fn tsv(&self) -> bool {
+        matches!(self.configured, Configured::Tsv(..))
+    }
+}
+
+/// What the configuration says of a role, as far as the bus shows it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Configured {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The server is an IPv6-transport server, too; and option 54 of its answers, `None` where others give that.
+    Tsv(Box<TsvSettings>, Option<Ipv4Addr>),
+    /// Of an IPv6-transport relay agent.
+    Tra(Box<TraSettings>),
+    /// Of an on-link client relay agent.
+    Lcra(Box<LcraSettings>),
+}
+
+impl From<&ServerSettings> for Configured {
+    fn from(settings: &ServerSettings) -> Self {
+        let server_id = match &settings.engine {
+            EngineSettings::Builtin(engine) => Some(engine.server_id),
+            EngineSettings::External(_) => None,
+        };
+        settings.tsv.clone().map_or(Self::Nothing, |tsv| Self::Tsv(Box::new(tsv), server_id))
+    }
+}
+
+impl From<&TraSettings> for Configured {
+    fn from(settings: &TraSettings) -> Self {
+        Self::Tra(Box::new(settings.clone()))
+    }
+}
+
+impl From<&LcraSettings> for Configured {
+    fn from(settings: &LcraSettings) -> Self {
+        Self::Lcra(Box::new(settings.clone()))
+    }
 }
 
 /// What a role of the provider did and refused.

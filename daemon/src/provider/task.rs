@@ -11,7 +11,7 @@ use super::{Key, Shared, engine, interfaces_of};
 use crate::clock::now;
 use crate::config::{RelayConfig, ServerConfig};
 use crate::control::{
-    AgentHandle, AgentKind, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
+    AgentHandle, AgentKind, Configured, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
 };
 use crate::leases::Progress;
 use crate::mailbox::{self, mailbox};
@@ -427,6 +427,10 @@ impl Task {
                 },
                 None => ("running", ""),
             };
+            let configured = match &self.orders.server {
+                Some(server) if role.key == Key::Server => Configured::from(&server.settings),
+                _ => Configured::Nothing,
+            };
             let namespace = self.netns.name().unwrap_or_default().to_owned();
             role.show(ProviderStatus {
                 state,
@@ -436,6 +440,7 @@ impl Task {
                 missing,
                 storage,
                 engine,
+                configured,
                 ..Default::default()
             });
         }

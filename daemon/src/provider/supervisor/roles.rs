@@ -3,7 +3,7 @@
 use super::{Closed, NETLINK_FAILED, Supervisor};
 use crate::clock::now;
 use crate::config::{RelayConfig, ServerConfig};
-use crate::control::{AgentHandle, AgentKind, Notice, ProviderStatus, ServerHandle, WorkMeter};
+use crate::control::{AgentHandle, AgentKind, Configured, Notice, ProviderStatus, ServerHandle, WorkMeter};
 use crate::identity;
 use crate::leases::{Leases, LeasesError};
 use crate::mailbox::mailbox;
@@ -343,6 +343,10 @@ impl Supervisor {
                 (config.namespace.clone(), interfaces_of(&config.settings), "", "")
             }),
         };
+        let configured = match (key, &self.server) {
+            (Key::Server, Some(config)) => Configured::from(&config.settings),
+            _ => Configured::Nothing,
+        };
         let unserved = self.unserved().filter(|_| *key == Key::Server);
         let inode = self.namespaces.get(&namespace).map(|monitor| monitor.netns().inode());
         let (state, reason) = match (self.closed.get(&namespace).or(unserved), inode) {
@@ -360,6 +364,7 @@ impl Supervisor {
             missing,
             storage,
             engine,
+            configured,
             ..Default::default()
         }
     }
