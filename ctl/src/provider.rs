@@ -13,8 +13,8 @@ use crate::output::{Mood, Output};
 use crate::service::{joined, number, text};
 use crate::table::{Cell, lines};
 use dhcp4o6_dbus::{
-    BusAddress, Error, RELAY1, ROOT, SERVER_BUS_NAME, SERVER_PATH, SERVER1, Server1Proxy, parse_relay_path,
-    to_json,
+    BusAddress, Error, RELAY1, ROOT, SERVER_BUS_NAME, SERVER_PATH, SERVER1, Server1Proxy, TRA1,
+    parse_agent_path, to_json,
 };
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -76,7 +76,11 @@ impl Provider {
                 let (name, kind, interface) = if path.as_str() == SERVER_PATH {
                     ("server".to_owned(), "server", SERVER1)
                 } else {
-                    (parse_relay_path(path.as_str())?, "relay", RELAY1)
+                    match parse_agent_path(path.as_str())? {
+                        (kind @ "relay", name) => (name, kind, RELAY1),
+                        (kind @ "tra", name) => (name, kind, TRA1),
+                        _ => return None,
+                    }
                 };
                 let properties = interfaces.into_iter().find(|(name, _)| name.as_str() == interface)?.1;
                 let properties: Map<_, _> =

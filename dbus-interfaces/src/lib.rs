@@ -11,6 +11,9 @@ mod link;
 mod manager;
 mod names;
 mod provider;
+mod relay_client;
+mod tra;
+mod tsv;
 mod value;
 
 pub use address::{BadAddress, BusAddress};
@@ -20,11 +23,14 @@ pub use link::{Client1Proxy, Dhcp6Stage1Proxy, Link1Proxy, Statistics1Proxy};
 pub use manager::Manager1Proxy;
 pub use names::{
     BUS_NAME, CLIENT1, DHCP6_STAGE1, ERROR_PREFIX, LINK_INTERFACES, LINK1, LOG_CONTROL_PATH, LOG_CONTROL1,
-    MANAGER1, RELAY1, ROOT, SERVER_BUS_NAME, SERVER_PATH, SERVER1, STATISTICS1, link_path, parse_link_path,
-    parse_relay_path, relay_path,
+    MANAGER1, RELAY_CLIENT1, RELAY1, ROOT, SERVER_BUS_NAME, SERVER_PATH, SERVER1, STATISTICS1, TRA1, TSV1,
+    lcra_path, link_path, parse_agent_path, parse_link_path, relay_path, tra_path,
 };
 pub use provider::{Relay1Proxy, Server1Proxy};
+pub use relay_client::RelayClient1Proxy;
+pub use tra::Tra1Proxy;
+pub use tsv::Tsv1Proxy;
 pub use value::{
-    Address, Exchange, Ip4Config, LastError, Lease, LinkSummary, Missing, NEVER, Permit, Pool, Prefix,
-    Reservation, Route, RouterAdvertisement, ServerLease, Step,
+    Address, Endpoint, Exchange, Ip4Config, LastError, Lease, LinkSummary, Missing, NEVER, Permit, Pool,
+    Prefix, Reservation, Route, RouterAdvertisement, ServerLease, Step, TunnelBinding,
 };

@@ -150,6 +150,42 @@ pub struct Lease {
     pub options: Option<Vec<(u8, Vec<u8>)>>,
 }
 
+/// One IPv4 identity of a link.
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "kebab-case")]
+pub struct Endpoint {
+    /// As configured; empty for an only one.
+    pub name: String,
+    /// As `Link1.State`, of this endpoint.
+    pub state: String,
+    /// Why it is in that state: a stable kebab-case name.
+    pub reason: String,
+    /// The address in force; empty without one.
+    pub address: String,
+    /// Its prefix length; 0 without one.
+    pub prefix: u32,
+    /// The interface that has the address, or is to get it; empty while that does not exist.
+    pub device: String,
+    /// Option 54; empty without a lease.
+    pub server_id: String,
+    /// When the address ends; 0 without one.
+    pub valid_until: u64,
+    /// Option 61; absent until it is known.
+    pub client_id: Option<Vec<u8>>,
+}
+
+/// Which IPv4 address is reached through which client relay agent.
+#[derive(Clone, PartialEq, Eq, Debug, Default, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "kebab-case")]
+pub struct TunnelBinding {
+    /// The client's IPv4 address.
+    pub address: String,
+    /// The IPv6 address of its client relay agent.
+    pub agent: String,
+    /// When it ends.
+    pub until: u64,
+}
+
 /// One row of `Manager1.ListLinks`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, Type)]
 pub struct LinkSummary {

@@ -6,6 +6,7 @@ use super::pace::Pace;
 use super::registry::Shared;
 use super::stage::Dhcp6Stage1;
 use super::statistics::Statistics1;
+use super::tsv::Tsv1;
 use crate::control::ProviderStatus;
 use dhcp4o6_dbus::to_json;
 use dhcp4o6_protocol::status::Status;
@@ -16,6 +17,9 @@ use tokio::sync::{Mutex, watch};
 use zbus::names::InterfaceName;
 use zbus::object_server::{Interface, SignalEmitter};
 use zbus::{Connection, OwnedVariant};
+
+/// Properties that change with every packet and are to be asked for.
+const COUNTERS: [&str; 4] = ["Done", "Refused", "Sent", "Received"];
 
 /// The properties of an interface, by name.
 pub(super) type Properties = HashMap<String, OwnedVariant>;
@@ -78,7 +82,7 @@ pub(super) async fn properties<I: Interface>(
     Ok(interface.get_all(connection.object_server(), connection, None, emitter).await?)
 }
 
-/// Emits those of `new` that differ from `old`, in one signal.
+/// Emits those of `new` that differ from `old`, in one signal; counters never.
 ///
 /// # Errors
 /// When the connection is gone.
@@ -87,7 +91,7 @@ pub(super) async fn emit<I: Interface>(
     old: &Properties,
     mut new: Properties,
 ) -> zbus::Result<()> {
-    new.retain(|name, value| old.get(name) != Some(value));
+    new.retain(|name, value| !COUNTERS.contains(&name.as_str()) && old.get(name) != Some(value));
     if new.is_empty() {
         return Ok(());
     }
@@ -106,7 +110,7 @@ pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbu
         (dhcp4o6_dbus::LINK1, properties(&Link1(Arc::clone(&link)), &emitter).await?),
         (dhcp4o6_dbus::DHCP6_STAGE1, properties(&Dhcp6Stage1(Arc::clone(&link)), &emitter).await?),
         (dhcp4o6_dbus::CLIENT1, properties(&Client1(Arc::clone(&link)), &emitter).await?),
-        (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1(link), &emitter).await?),
+        (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1::Link(link), &emitter).await?),
     ];
     Ok(json(all))
 }
@@ -139,12 +143,40 @@ pub(super) async fn follow_role<I: Interface>(
         status.borrow_and_update();
         let Ok(new) = properties(&role, &emitter).await else { return };
         let old = std::mem::replace(&mut announced, new.clone());
-        // Counters change all the time and are to be asked for.
-        let told = |properties: Properties| {
-            let counters = ["Done", "Refused", "Sent", "Received"];
-            properties.into_iter().filter(|(name, _)| !counters.contains(&name.as_str())).collect()
+        if emit::<I>(&emitter, &old, new).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Keeps the interface of the IPv6-transport server on the server's object while it is one, and announces its changes from
+/// `announced` on, which is `None` while it is not there. Until the server or the connection is gone.
+pub(super) async fn follow_tsv(
+    emitter: SignalEmitter<'static>,
+    tsv: Tsv1,
+    mut status: watch::Receiver<Arc<ProviderStatus>>,
+    mut announced: Option<Properties>,
+) {
+    let mut pace = Pace::new(Instant::now());
+    while status.changed().await.is_ok() {
+        if let Some(wait) = pace.take(false, Instant::now()) {
+            tokio::time::sleep(wait).await;
+        }
+        let wanted = status.borrow_and_update().tsv();
+        let object_server = emitter.connection().object_server();
+        let done = match (wanted, announced.take()) {
+            (false, None) => Ok(()),
+            (false, Some(_)) => object_server.remove::<Tsv1, _>(emitter.path()).await.map(drop),
+            (true, old) => {
+                let Ok(new) = properties(&tsv, &emitter).await else { return };
+                announced = Some(new.clone());
+                match old {
+                    Some(old) => emit::<Tsv1>(&emitter, &old, new).await,
+                    None => object_server.at(emitter.path(), tsv.clone()).await.map(drop),
+                }
+            }
         };
-        if emit::<I>(&emitter, &told(old), told(new)).await.is_err() {
+        if done.is_err() {
             return;
         }
     }

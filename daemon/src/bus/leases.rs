@@ -2,8 +2,9 @@
 
 use super::values::{Dictionary, carried, end};
 use dhcp4o6_dbus::Error;
-use dhcp4o6_protocol::binding::{ClientKey, Holder, PortSet, Slot4, Slot6, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Holder, PortSet, Slot4, Slot6, State};
 use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::time::Instant;
 use dhcp4o6_protocol::view::{After, Lease, PoolUse, Question};
 use std::collections::HashMap;
@@ -105,6 +106,28 @@ pub(super) fn row(lease: &Lease, now: Instant) -> Dictionary {
         }
     }
     row
+}
+
+/// It is one of DHCPv4.
+pub(super) fn is_ipv4(lease: &Lease) -> bool {
+    matches!(lease, Lease::V4(_))
+}
+
+/// A lease whose client is at one of `agents`, or behind a client relay agent there, with the keys of
+/// [`dhcp4o6_dbus::TunnelBinding`]; `None` of any other, and of one that does not run.
+pub(super) fn tunnel_binding(lease: &Lease, agents: &[Prefix6], now: Instant) -> Option<Dictionary> {
+    let Lease::V4(Binding4 { slot, state: State::Bound, expires_at, source, .. }) = lease else {
+        return None;
+    };
+    let runs = expires_at.is_none_or(|end| end > now);
+    let there = agents.iter().any(|agents| agents.contains(*source));
+    (runs && there).then(|| {
+        Dictionary::from([
+            ("address", slot4_text(slot).into()),
+            ("agent", source.to_string().into()),
+            ("until", end(*expires_at).into()),
+        ])
+    })
 }
 
 fn state_word(state: State, expires_at: Option<Instant>, now: Instant) -> &'static str {

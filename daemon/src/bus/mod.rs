@@ -14,10 +14,13 @@ mod manager;
 mod pace;
 mod registry;
 mod relay;
+mod relay_client;
 mod server;
 mod session;
 mod stage;
 mod statistics;
+mod tra;
+mod tsv;
 mod values;
 
 #[cfg(test)]

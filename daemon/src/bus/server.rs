@@ -8,7 +8,7 @@ use crate::clock;
 use crate::control::{ProviderStatus, ServerHandle, ServerRequest};
 use crate::mailbox::NotSent;
 use dhcp4o6_dbus::{Error, SERVER_PATH, SERVER1};
-use dhcp4o6_protocol::view::Impossible;
+use dhcp4o6_protocol::view::{Impossible, Lease};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +31,29 @@ pub(super) struct Server1 {
     pub(super) gate: Arc<Gate>,
 }
 
+/// As many leases or bindings as were asked for, if a page may have that many.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub(super) fn page_size(count: u32) -> Result<usize, Error> {
+    if !PAGE.contains(&count) {
+        return Err(Error::InvalidArgument(format!("a page has 1 to {} leases, not {count}", PAGE.end())));
+    }
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 impl Server1 {
-    fn status(&self) -> Arc<ProviderStatus> {
+    pub(super) fn status(&self) -> Arc<ProviderStatus> {
         Arc::clone(&self.handle.status.borrow())
+    }
+
+    /// The leases after that with the key `after`, at most `count`.
+    pub(super) async fn page(&self, after: &str, count: usize) -> Result<Vec<Lease>, Error> {
+        check_name("the key", after)?;
+        let after = leases::parse_key(after)
+            .ok_or_else(|| Error::InvalidArgument("the key is not that of a lease".into()))?;
+        let (reply, answer) = oneshot::channel();
+        self.ask(ServerRequest::Leases(after, count, reply), answer).await
     }
 
     async fn ask<T>(&self, request: ServerRequest, answer: oneshot::Receiver<T>) -> Result<T, Error> {
@@ -74,18 +94,8 @@ impl Server1 {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(Vec<Dictionary>, String), Error> {
         let _pass = authorise(&self.gate, connection, &header, Right::ReadLeases).await?;
-        check_name("the key", after)?;
-        if !PAGE.contains(&count) {
-            return Err(Error::InvalidArgument(format!(
-                "a page has 1 to {} leases, not {count}",
-                PAGE.end()
-            )));
-        }
-        let after = leases::parse_key(after)
-            .ok_or_else(|| Error::InvalidArgument("the key is not that of a lease".into()))?;
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let (reply, answer) = oneshot::channel();
-        let page = self.ask(ServerRequest::Leases(after, count, reply), answer).await?;
+        let count = page_size(count)?;
+        let page = self.page(after, count).await?;
         // A page that is not full is the last.
         let next = page.last().filter(|_| page.len() >= count).map(leases::key).unwrap_or_default();
         let now = clock::now();

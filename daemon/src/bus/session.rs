@@ -8,17 +8,23 @@ use super::manager::Manager1;
 use super::pace::Pace;
 use super::registry::{Registry, Shared, path_of};
 use super::relay::Relay1;
+use super::relay_client::RelayClient1;
 use super::server::Server1;
 use super::stage::Dhcp6Stage1;
 use super::statistics::Statistics1;
+use super::tra::Tra1;
+use super::tsv::Tsv1;
 use super::values;
 use crate::control::{
-    AgentHandle, LinkHandle, LinkId, LogHandle, Notice, ProviderStatus, ServerHandle, ServiceRequest,
-    ServiceStatus,
+    AgentHandle, AgentKind, LinkHandle, LinkId, LogHandle, Notice, ProviderStatus, ServerHandle,
+    ServiceRequest, ServiceStatus,
 };
-use dhcp4o6_dbus::{BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT, SERVER_PATH, relay_path};
+use crate::provider::Key;
+use dhcp4o6_dbus::{
+    BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT, SERVER_PATH, lcra_path, relay_path, tra_path,
+};
 use dhcp4o6_protocol::lease::LeaseEvent;
-use dhcp4o6_protocol::provider;
+use dhcp4o6_protocol::provider::{self, TunnelBinding};
 use dhcp4o6_protocol::status::Status;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +58,8 @@ pub(super) struct Session {
     followers: BTreeMap<LinkId, AbortHandle>,
     /// Who announces each role of the provider, by its object's path.
     roles: BTreeMap<String, AbortHandle>,
+    /// Who announces what the server is as IPv6-transport server.
+    tsv: Option<AbortHandle>,
     /// Whoever has it may announce.
     turn: Arc<Mutex<()>>,
 }
@@ -89,20 +97,21 @@ impl Session {
             announced: Properties::new(),
             followers: BTreeMap::new(),
             roles: BTreeMap::new(),
+            tsv: None,
             turn: Arc::default(),
         };
         for link in registry.links() {
             session.publish(&link).await?;
         }
-        let (server, relays) = {
+        let (server, agents) = {
             let roles = registry.roles();
             (roles.server.clone(), roles.agents.values().cloned().collect::<Vec<_>>())
         };
         if let Some(server) = server {
             session.add_server(server).await?;
         }
-        for relay in relays {
-            session.add_relay(relay).await?;
+        for agent in agents {
+            session.add_agent(agent).await?;
         }
         // Exclusively: a second service must not take the name, nor wait for it and surprise everyone later.
         session.connection.request_name_with_flags(name, RequestNameFlags::DO_NOT_QUEUE).await?;
@@ -164,17 +173,17 @@ impl Session {
             }
             Notice::ServerGone => {
                 self.registry.note(Notice::ServerGone);
-                self.remove_role::<Server1>(&server_path()).await
+                self.remove_server().await
             }
             Notice::Agent(handle) => {
                 self.registry.note(Notice::Agent(handle.clone()));
-                self.add_relay(handle).await
+                self.add_agent(handle).await
             }
             Notice::AgentGone(kind, name) => {
                 self.registry.note(Notice::AgentGone(kind, name.clone()));
-                self.remove_role::<Relay1>(&relay_path(&name)).await
+                self.remove_agent(kind, &name).await
             }
-            Notice::Provider(_, notice) => self.notice(&notice).await,
+            Notice::Provider(role, notice) => self.notice(&role, &notice).await,
         }
     }
 
@@ -194,7 +203,7 @@ impl Session {
         server.at(&path, Link1(Arc::clone(link))).await?;
         server.at(&path, Dhcp6Stage1(Arc::clone(link))).await?;
         server.at(&path, Client1(Arc::clone(link))).await?;
-        server.at(&path, Statistics1(Arc::clone(link))).await?;
+        server.at(&path, Statistics1::Link(Arc::clone(link))).await?;
         Ok(status)
     }
 
@@ -229,14 +238,55 @@ impl Session {
     }
 
     async fn add_server(&mut self, handle: ServerHandle) -> zbus::Result<()> {
-        let status = handle.status.clone();
+        self.remove_server().await?;
+        let (path, mut status) = (server_path(), handle.status.clone());
         let server = Server1 { handle, gate: Arc::clone(self.registry.gate()) };
-        self.add_role(server_path(), server, status).await
+        self.add_role(path.clone(), server.clone(), status.clone()).await?;
+        let (tsv, is_tsv) = (Tsv1(server), status.borrow_and_update().tsv());
+        let emitter = SignalEmitter::new(&self.connection, path.clone())?.into_owned();
+        let mut announced = None;
+        if is_tsv {
+            announced = Some(announce::properties(&tsv, &emitter).await?);
+            self.connection.object_server().at(&path, tsv.clone()).await?;
+        }
+        let following = tokio::spawn(announce::follow_tsv(emitter, tsv, status, announced));
+        self.tsv = Some(following.abort_handle());
+        Ok(())
     }
 
-    async fn add_relay(&mut self, handle: AgentHandle) -> zbus::Result<()> {
-        let (path, status) = (relay_path(&handle.name), handle.status.clone());
-        self.add_role(path, Relay1(handle), status).await
+    async fn remove_server(&mut self) -> zbus::Result<()> {
+        if let Some(follower) = self.tsv.take() {
+            follower.abort();
+        }
+        self.remove_interface::<Tsv1>(&server_path()).await?;
+        self.remove_role::<Server1>(&server_path()).await
+    }
+
+    async fn add_agent(&mut self, handle: AgentHandle) -> zbus::Result<()> {
+        let (path, status) = (agent_path(handle.kind, &handle.name), handle.status.clone());
+        match handle.kind {
+            AgentKind::Relay => self.add_role(path, Relay1(handle), status).await,
+            AgentKind::Tra => self.add_role(path, Tra1(handle), status).await,
+            AgentKind::Lcra => {
+                let counters = Statistics1::Agent(Arc::clone(&handle.work));
+                self.add_role(path.clone(), RelayClient1::Agent(handle), status).await?;
+                self.remove_interface::<Statistics1>(&path).await?;
+                self.connection.object_server().at(&path, counters).await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn remove_agent(&mut self, kind: AgentKind, name: &str) -> zbus::Result<()> {
+        let path = agent_path(kind, name);
+        match kind {
+            AgentKind::Relay => self.remove_role::<Relay1>(&path).await,
+            AgentKind::Tra => self.remove_role::<Tra1>(&path).await,
+            AgentKind::Lcra => {
+                self.remove_interface::<Statistics1>(&path).await?;
+                self.remove_role::<RelayClient1>(&path).await
+            }
+        }
     }
 
     /// Makes a role's object, in place of the one before it, and tells of its changes from then on.
@@ -260,15 +310,46 @@ impl Session {
         if let Some(follower) = self.roles.remove(path.as_str()) {
             follower.abort();
         }
+        self.remove_interface::<I>(path).await
+    }
+
+    async fn remove_interface<I: Interface>(&self, path: &OwnedObjectPath) -> zbus::Result<()> {
         match self.connection.object_server().remove::<I, _>(path).await {
             Ok(_) | Err(zbus::Error::InterfaceNotFound) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    async fn notice(&self, notice: &provider::Notice) -> zbus::Result<()> {
-        let emitter = SignalEmitter::new(&self.connection, SERVER_PATH)?;
-        Server1::noticed(&emitter, notice.word(), &values::carried(notice.subject())).await
+    /// Tells what an operator should hear of, as a signal of the role it comes from.
+    async fn notice(&self, role: &Key, notice: &provider::Notice) -> zbus::Result<()> {
+        use provider::Notice::{BindingAdded, BindingRemoved};
+        let path = match role {
+            Key::Server => server_path(),
+            Key::Agent(kind, name) => agent_path(*kind, name),
+        };
+        let emitter = SignalEmitter::new(&self.connection, path)?;
+        let (kind, subject) = (notice.word(), values::carried(notice.subject()));
+        match (role, notice) {
+            (Key::Server, BindingAdded(TunnelBinding { address, agent, until })) => {
+                let (address, agent) = (address.to_string(), agent.to_string());
+                Tsv1::binding_added(&emitter, &address, &agent, values::end(*until)).await
+            }
+            (Key::Server, BindingRemoved(TunnelBinding { address, agent, .. })) => {
+                Tsv1::binding_removed(&emitter, &address.to_string(), &agent.to_string()).await
+            }
+            (Key::Server, _) => Server1::noticed(&emitter, kind, &subject).await,
+            (Key::Agent(AgentKind::Tra, _), BindingAdded(TunnelBinding { address, agent, until })) => {
+                let (address, agent) = (address.to_string(), agent.to_string());
+                Tra1::binding_added(&emitter, &address, &agent, values::end(*until)).await
+            }
+            (Key::Agent(AgentKind::Tra, _), BindingRemoved(TunnelBinding { address, agent, .. })) => {
+                Tra1::binding_removed(&emitter, &address.to_string(), &agent.to_string()).await
+            }
+            (Key::Agent(AgentKind::Tra, _), _) => Tra1::noticed(&emitter, kind, &subject).await,
+            (Key::Agent(AgentKind::Lcra, _), _) => RelayClient1::noticed(&emitter, kind, &subject).await,
+            // A relay agent of DHCPv6 has nothing to say.
+            (Key::Agent(AgentKind::Relay, _), _) => Ok(()),
+        }
     }
 
     async fn announce_service(&mut self) -> zbus::Result<()> {
@@ -283,9 +364,17 @@ fn server_path() -> OwnedObjectPath {
     ObjectPath::from_static_str_unchecked(SERVER_PATH).into()
 }
 
+fn agent_path(kind: AgentKind, name: &str) -> OwnedObjectPath {
+    match kind {
+        AgentKind::Relay => relay_path(name),
+        AgentKind::Tra => tra_path(name),
+        AgentKind::Lcra => lcra_path(name),
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
-        for follower in self.followers.values().chain(self.roles.values()) {
+        for follower in self.followers.values().chain(self.roles.values()).chain(&self.tsv) {
             follower.abort();
         }
     }

@@ -4,4 +4,5 @@ mod contract;
 mod life;
 mod provider;
 mod size;
+mod transport;
 mod world;

@@ -4,6 +4,7 @@ use dhcp4o6_dbus::NEVER;
 use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::{Assignment6, Delegation6, Lease4, Lease6, Route4};
 use dhcp4o6_protocol::permit::WireProfile;
+use dhcp4o6_protocol::settings::Encapsulation;
 use dhcp4o6_protocol::status::{ExchangeStatus, Status};
 use dhcp4o6_protocol::time::{Instant, Lifetime};
 use std::collections::BTreeMap;
@@ -44,6 +45,14 @@ pub(super) fn texts<T: ToString>(items: &[T]) -> Vec<String> {
 /// Text of something that may be absent.
 pub(super) fn text<T: ToString>(item: Option<T>) -> String {
     item.map(|item| carried(item.to_string())).unwrap_or_default()
+}
+
+/// The word of the configuration.
+pub(super) fn encapsulation(encapsulation: Encapsulation) -> &'static str {
+    match encapsulation {
+        Encapsulation::Off => "off",
+        Encapsulation::Private => "private",
+    }
 }
 
 pub(super) fn ip4_config(status: &Status) -> Dictionary {

@@ -6,9 +6,12 @@ use super::super::log_control::LogControl1;
 use super::super::manager::Manager1;
 use super::super::registry::Registry;
 use super::super::relay::Relay1;
+use super::super::relay_client::RelayClient1;
 use super::super::server::Server1;
 use super::super::stage::Dhcp6Stage1;
 use super::super::statistics::Statistics1;
+use super::super::tra::Tra1;
+use super::super::tsv::Tsv1;
 use super::world::{NETNS, named};
 use crate::control::{AgentHandle, AgentKind, LinkHandle, LinkId, ServerHandle, ServiceStatus};
 use crate::mailbox::mailbox;
@@ -55,14 +58,24 @@ fn introspection_is_the_committed_one() {
     compare(&Link1(Arc::clone(&link)));
     compare(&Dhcp6Stage1(Arc::clone(&link)));
     compare(&Client1(Arc::clone(&link)));
-    compare(&Statistics1(link));
+    compare(&Statistics1::Link(link));
     let (_, status) = watch::channel(Arc::default());
     let work = Arc::default();
     let gate = Arc::clone(registry.gate());
     let requests = mailbox(1).0;
     let handle = ServerHandle { requests, status: status.clone(), work: Arc::clone(&work) };
-    compare(&Server1 { handle, gate });
-    compare(&Relay1(AgentHandle { kind: AgentKind::Relay, name: "relay1".into(), status, work }));
+    let server = Server1 { handle, gate };
+    compare(&server);
+    compare(&Tsv1(server));
+    let agent = |kind, name: &str| AgentHandle {
+        kind,
+        name: name.to_owned(),
+        status: status.clone(),
+        work: Arc::clone(&work),
+    };
+    compare(&Relay1(agent(AgentKind::Relay, "relay1")));
+    compare(&Tra1(agent(AgentKind::Tra, "tra1")));
+    compare(&RelayClient1::Agent(agent(AgentKind::Lcra, "lcra1")));
     let (_, log) =
         tracing_subscriber::reload::Layer::<_, tracing_subscriber::Registry>::new(LevelFilter::INFO);
     compare(&LogControl1 { log, gate: Arc::clone(registry.gate()) });
