@@ -4,6 +4,7 @@
 use crate::mailbox;
 use crate::provider::Key;
 use dhcp4o6_protocol::binding::Holder;
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::provider;
@@ -279,8 +280,8 @@ pub enum Notice {
     Added(LinkHandle),
     /// It is gone.
     Removed(LinkId),
-    /// Something happened to its lease.
-    Lease(LinkId, LeaseEvent),
+    /// Something happened to the lease of one of its endpoints.
+    Lease(LinkId, EndpointId, LeaseEvent),
 }
 
 /// What the bus asks the supervisor.

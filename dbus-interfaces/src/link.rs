@@ -1,7 +1,8 @@
 //! The interfaces of a link object.
 
 use crate::{
-    Address, Error, Exchange, Ip4Config, LastError, Lease, Permit, Prefix, RouterAdvertisement, Step,
+    Address, Endpoint, Error, Exchange, Ip4Config, LastError, Lease, Permit, Prefix, RouterAdvertisement,
+    Step,
 };
 use std::collections::HashMap;
 use zbus::{OwnedVariant, proxy};
@@ -38,7 +39,7 @@ pub trait Link1 {
     fn entered_state(&self, new: &str, old: &str, reason: &str, boottime_usec: u64) -> zbus::Result<()>;
 
     /// Something happened to the IPv4 lease: `acquired`, `renewed`, `rebound`, `changed`, `declined`, `nak`, `expired` or
-    /// `released`. `lease` has the keys of [`Lease`].
+    /// `released`. `lease` has the keys of [`Lease`], and `endpoint` s: the name of that whose lease it is.
     #[zbus(signal)]
     fn lease_event(&self, kind: &str, lease: HashMap<String, OwnedVariant>) -> zbus::Result<()>;
 
@@ -73,6 +74,11 @@ pub trait Link1 {
     /// The IPv4 configuration in force.
     #[zbus(property)]
     fn ip4_config(&self) -> zbus::Result<Ip4Config>;
+
+    /// Every IPv4 identity of the link, in the order of the configuration; none while nothing runs. [`Link1Proxy::ip4_config`]
+    /// and [`Client1Proxy`] are about the first.
+    #[zbus(property)]
+    fn endpoints(&self) -> zbus::Result<Vec<Endpoint>>;
 
     /// The last thing that went wrong.
     #[zbus(property)]
@@ -186,7 +192,7 @@ pub trait Client1 {
     #[zbus(property)]
     fn state(&self) -> zbus::Result<String>;
 
-    /// How messages travel: `4o6`, or empty.
+    /// How messages travel: `4o6`, `hcra`, or empty.
     #[zbus(property)]
     fn transport(&self) -> zbus::Result<String>;
 

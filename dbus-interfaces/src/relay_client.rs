@@ -62,6 +62,10 @@ pub trait RelayClient1 {
     #[zbus(property)]
     fn upstream(&self) -> zbus::Result<String>;
 
+    /// Which way renewals of the built-in client go: `direct` or `via-cra`; empty where it is not about that.
+    #[zbus(property)]
+    fn renew(&self) -> zbus::Result<String>;
+
     /// The lease that passed last, of an external client on a link, while it runs. An on-link agent remembers none.
     #[zbus(property)]
     fn external_lease(&self) -> zbus::Result<Lease>;

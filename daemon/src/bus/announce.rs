@@ -4,12 +4,14 @@ use super::client::Client1;
 use super::link::Link1;
 use super::pace::Pace;
 use super::registry::Shared;
+use super::relay_client::RelayClient1;
 use super::stage::Dhcp6Stage1;
 use super::statistics::Statistics1;
 use super::tsv::Tsv1;
 use crate::control::ProviderStatus;
 use dhcp4o6_dbus::to_json;
-use dhcp4o6_protocol::status::Status;
+use dhcp4o6_protocol::lease::{Ipv4Config, Lease4};
+use dhcp4o6_protocol::status::{LinkState, Status};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,11 +53,44 @@ async fn announce(
     }) {
         emit_changes(&emitter, before.map(Client1).as_ref(), &Client1(after)).await?;
     }
+    announce_agent(&emitter, link, old, new).await?;
     if let Some(old) = old.filter(|old| old.state != new.state) {
         Link1::entered_state(&emitter, new.state.word(), old.state.word(), new.reason, new.since.as_micros())
             .await?;
     }
     Ok(())
+}
+
+/// The client relay agent of a link comes, goes, or changes. What is on the object is not known for sure when there is no
+/// `old`.
+async fn announce_agent(
+    emitter: &SignalEmitter<'_>,
+    link: &Arc<Shared>,
+    old: Option<&Arc<Status>>,
+    new: &Arc<Status>,
+) -> zbus::Result<()> {
+    let object_server = emitter.connection().object_server();
+    let before = old.filter(|old| old.hcra.is_some());
+    match &new.hcra {
+        Some(_) => {
+            if before.is_none() {
+                let refused = object_server.at(emitter.path(), RelayClient1::Link(Arc::clone(link))).await?;
+                if refused.is_none() {
+                    return Ok(());
+                }
+            }
+            if before.is_some_and(|before| before.hcra == new.hcra) {
+                return Ok(());
+            }
+            let before = before.map(|before| RelayClient1::Link(link.frozen(before)));
+            emit_changes(emitter, before.as_ref(), &RelayClient1::Link(link.frozen(new))).await
+        }
+        None if old.is_some() && before.is_none() => Ok(()),
+        None => match object_server.remove::<RelayClient1, _>(emitter.path()).await {
+            Ok(_) | Err(zbus::Error::InterfaceNotFound) => Ok(()),
+            Err(error) => Err(error),
+        },
+    }
 }
 
 async fn emit_changes<I: Interface>(
@@ -106,17 +141,20 @@ pub(super) async fn emit<I: Interface>(
 pub(super) async fn describe(connection: &Connection, link: &Arc<Shared>) -> zbus::Result<String> {
     let emitter = SignalEmitter::new(connection, link.path())?;
     let link = link.frozen(&link.status());
-    let all = [
+    let mut all = vec![
         (dhcp4o6_dbus::LINK1, properties(&Link1(Arc::clone(&link)), &emitter).await?),
         (dhcp4o6_dbus::DHCP6_STAGE1, properties(&Dhcp6Stage1(Arc::clone(&link)), &emitter).await?),
         (dhcp4o6_dbus::CLIENT1, properties(&Client1(Arc::clone(&link)), &emitter).await?),
-        (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1::Link(link), &emitter).await?),
+        (dhcp4o6_dbus::STATISTICS1, properties(&Statistics1::Link(Arc::clone(&link)), &emitter).await?),
     ];
+    if link.status().hcra.is_some() {
+        all.push((dhcp4o6_dbus::RELAY_CLIENT1, properties(&RelayClient1::Link(link), &emitter).await?));
+    }
     Ok(json(all))
 }
 
 /// Interfaces with their properties, as JSON.
-pub(super) fn json<const N: usize>(interfaces: [(&str, Properties); N]) -> String {
+pub(super) fn json<'n>(interfaces: impl IntoIterator<Item = (&'n str, Properties)>) -> String {
     let object = |properties: Properties| -> serde_json::Value {
         properties
             .into_iter()
@@ -182,6 +220,20 @@ pub(super) async fn follow_tsv(
     }
 }
 
+/// What people wait for has changed: the state, or an address.
+fn is_urgent(old: &Status, new: &Status) -> bool {
+    fn seen(status: &Status) -> Option<&Lease4> {
+        status.hcra.as_ref()?.seen.as_ref()
+    }
+    fn addresses(status: &Status) -> impl Iterator<Item = (LinkState, Option<&Ipv4Config>)> {
+        status.endpoints.iter().map(|endpoint| (endpoint.state, endpoint.ipv4.as_ref()))
+    }
+    old.state != new.state
+        || old.ipv4 != new.ipv4
+        || seen(old) != seen(new)
+        || !addresses(old).eq(addresses(new))
+}
+
 /// Announces the changes of one link, at a bearable pace, until the link or the connection is gone. With nothing
 /// announced before, it begins with everything.
 ///
@@ -198,7 +250,7 @@ pub(super) async fn follow(
     loop {
         let new = Arc::clone(&status.borrow_and_update());
         if announced.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &new)) {
-            let urgent = announced.as_ref().is_none_or(|old| old.state != new.state || old.ipv4 != new.ipv4);
+            let urgent = announced.as_ref().is_none_or(|old| is_urgent(old, &new));
             if let Some(wait) = pace.take(urgent, Instant::now()) {
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}

@@ -174,6 +174,11 @@ impl Link1 {
     }
 
     #[zbus(property)]
+    fn endpoints(&self) -> Vec<Dictionary> {
+        self.0.status().endpoints.iter().map(values::endpoint).collect()
+    }
+
+    #[zbus(property)]
     fn last_error(&self) -> Dictionary {
         values::last_error(&self.0.status())
     }

@@ -1,10 +1,13 @@
 //! `org.dhcp4o6.RelayClient1`.
 
 use super::announce;
+use super::registry::Shared;
 use super::values::{self, Dictionary};
 use crate::control::{AgentHandle, Configured, ProviderStatus};
 use dhcp4o6_dbus::{Error, RELAY_CLIENT1, lcra_path};
 use dhcp4o6_protocol::role::lcra::LcraSettings;
+use dhcp4o6_protocol::status::HcraStatus;
+use dhcp4o6_protocol::tally::Done;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use zbus::object_server::SignalEmitter;
@@ -13,6 +16,8 @@ use zbus::{Connection, OwnedObjectPath, interface};
 /// A client relay agent.
 #[derive(Clone, Debug)]
 pub(super) enum RelayClient1 {
+    /// That of a link.
+    Link(Arc<Shared>),
     /// An on-link one.
     Agent(AgentHandle),
 }
@@ -20,9 +25,15 @@ pub(super) enum RelayClient1 {
 impl RelayClient1 {
     fn path(&self) -> OwnedObjectPath {
         match self {
+            Self::Link(link) => link.path(),
             Self::Agent(agent) => lcra_path(&agent.name),
         }
     }
+}
+
+/// Something of the status of a link's agent.
+fn hcra<T: Default>(link: &Shared, part: impl FnOnce(&HcraStatus) -> T) -> T {
+    link.status().hcra.as_ref().map(part).unwrap_or_default()
 }
 
 fn status(agent: &AgentHandle) -> Arc<ProviderStatus> {
@@ -51,6 +62,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn role(&self) -> &'static str {
         match self {
+            Self::Link(_) => "hcra",
             Self::Agent(_) => "lcra",
         }
     }
@@ -58,6 +70,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn name(&self) -> String {
         match self {
+            Self::Link(link) => values::carried(&link.status().facts.name),
             Self::Agent(agent) => values::carried(&agent.name),
         }
     }
@@ -65,6 +78,8 @@ impl RelayClient1 {
     #[zbus(property)]
     fn state(&self) -> &'static str {
         match self {
+            Self::Link(link) if hcra(link, |hcra| hcra.waiting_for).is_some() => "waiting",
+            Self::Link(_) => "running",
             Self::Agent(agent) => status(agent).state,
         }
     }
@@ -72,6 +87,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn reason(&self) -> &'static str {
         match self {
+            Self::Link(link) => hcra(link, |hcra| hcra.waiting_for).unwrap_or_default(),
             Self::Agent(agent) => status(agent).reason,
         }
     }
@@ -79,6 +95,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn namespace(&self) -> String {
         match self {
+            Self::Link(link) => values::carried(link.namespace()),
             Self::Agent(agent) => values::carried(&status(agent).namespace),
         }
     }
@@ -86,6 +103,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn servers(&self) -> Vec<String> {
         match self {
+            Self::Link(link) => hcra(link, |hcra| values::texts(&hcra.servers)),
             Self::Agent(agent) => values::texts(&status(agent).servers),
         }
     }
@@ -93,6 +111,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn servers_from(&self) -> &'static str {
         match self {
+            Self::Link(link) => hcra(link, values::servers_from),
             Self::Agent(agent) => status(agent).servers_from,
         }
     }
@@ -100,6 +119,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn source(&self) -> String {
         match self {
+            Self::Link(link) => hcra(link, |hcra| values::text(hcra.source)),
             Self::Agent(agent) => values::carried(&status(agent).source),
         }
     }
@@ -107,6 +127,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn client(&self) -> &'static str {
         match self {
+            Self::Link(link) => hcra(link, |hcra| hcra.client),
             Self::Agent(_) => "link",
         }
     }
@@ -114,6 +135,7 @@ impl RelayClient1 {
     #[zbus(property)]
     fn device(&self) -> String {
         match self {
+            Self::Link(link) => hcra(link, |hcra| values::carried(&hcra.device)),
             Self::Agent(agent) => configured(agent, |settings| values::carried(&settings.clients)),
         }
     }
@@ -121,13 +143,23 @@ impl RelayClient1 {
     #[zbus(property)]
     fn upstream(&self) -> String {
         match self {
+            Self::Link(link) => values::carried(&link.status().facts.name),
             Self::Agent(agent) => configured(agent, |settings| values::carried(&settings.upstream)),
+        }
+    }
+
+    #[zbus(property)]
+    fn renew(&self) -> &'static str {
+        match self {
+            Self::Link(link) => hcra(link, |hcra| if hcra.client == "builtin" { hcra.renew } else { "" }),
+            Self::Agent(_) => "",
         }
     }
 
     #[zbus(property)]
     fn external_lease(&self) -> Dictionary {
         match self {
+            Self::Link(link) => hcra(link, |hcra| hcra.seen.as_ref().map(values::lease)).unwrap_or_default(),
             Self::Agent(_) => Dictionary::new(),
         }
     }
@@ -135,6 +167,12 @@ impl RelayClient1 {
     #[zbus(property(emits_changed_signal = "false"))]
     fn done(&self) -> BTreeMap<&'static str, u64> {
         match self {
+            Self::Link(link) => hcra(link, |hcra| {
+                BTreeMap::from([
+                    (Done::Upstream.name(), hcra.relayed),
+                    (Done::Downstream.name(), hcra.delivered),
+                ])
+            }),
             Self::Agent(agent) => agent.work.lock().done.iter().collect(),
         }
     }

@@ -21,8 +21,10 @@ use crate::control::{
 };
 use crate::provider::Key;
 use dhcp4o6_dbus::{
-    BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, ROOT, SERVER_PATH, lcra_path, relay_path, tra_path,
+    BusAddress, LINK_INTERFACES, LOG_CONTROL_PATH, RELAY_CLIENT1, ROOT, SERVER_PATH, lcra_path, relay_path,
+    tra_path,
 };
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::provider::{self, TunnelBinding};
 use dhcp4o6_protocol::status::Status;
@@ -166,7 +168,7 @@ impl Session {
         match notice {
             Notice::Added(handle) => self.add(handle).await,
             Notice::Removed(id) => self.remove(id).await,
-            Notice::Lease(id, event) => self.lease(id, &event).await,
+            Notice::Lease(id, endpoint, event) => self.lease(id, endpoint, &event).await,
             Notice::Server(handle) => {
                 self.registry.note(Notice::Server(handle.clone()));
                 self.add_server(handle).await
@@ -204,6 +206,9 @@ impl Session {
         server.at(&path, Dhcp6Stage1(Arc::clone(link))).await?;
         server.at(&path, Client1(Arc::clone(link))).await?;
         server.at(&path, Statistics1::Link(Arc::clone(link))).await?;
+        if status.hcra.is_some() {
+            server.at(&path, RelayClient1::Link(Arc::clone(link))).await?;
+        }
         Ok(status)
     }
 
@@ -222,7 +227,7 @@ impl Session {
         }
         self.registry.remove(id);
         let path = path_of(id);
-        for interface in LINK_INTERFACES {
+        for interface in LINK_INTERFACES.into_iter().chain([RELAY_CLIENT1]) {
             let name = InterfaceName::from_static_str_unchecked(interface);
             match self.connection.object_server().remove_named(&path, name).await {
                 Ok(_) | Err(zbus::Error::InterfaceNotFound) => {}
@@ -232,9 +237,14 @@ impl Session {
         Ok(())
     }
 
-    async fn lease(&self, id: LinkId, event: &LeaseEvent) -> zbus::Result<()> {
+    async fn lease(&self, id: LinkId, endpoint: EndpointId, event: &LeaseEvent) -> zbus::Result<()> {
         let emitter = SignalEmitter::new(&self.connection, path_of(id))?;
-        Link1::lease_event(&emitter, event.kind.word(), values::lease(&event.lease)).await
+        let status = self.registry.link(id).map(|link| link.status());
+        let its = |status: &Arc<Status>| status.endpoints.iter().find(|its| its.id == endpoint).cloned();
+        let name = status.as_ref().and_then(its).map(|endpoint| endpoint.name).unwrap_or_default();
+        let mut lease = values::lease(&event.lease);
+        lease.insert("endpoint", values::carried(name).into());
+        Link1::lease_event(&emitter, event.kind.word(), lease).await
     }
 
     async fn add_server(&mut self, handle: ServerHandle) -> zbus::Result<()> {

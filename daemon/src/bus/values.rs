@@ -5,7 +5,7 @@ use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::{Assignment6, Delegation6, Lease4, Lease6, Route4};
 use dhcp4o6_protocol::permit::WireProfile;
 use dhcp4o6_protocol::settings::Encapsulation;
-use dhcp4o6_protocol::status::{ExchangeStatus, Status};
+use dhcp4o6_protocol::status::{EndpointStatus, ExchangeStatus, HcraStatus, Status};
 use dhcp4o6_protocol::time::{Instant, Lifetime};
 use std::collections::BTreeMap;
 use zbus::Variant;
@@ -71,6 +71,33 @@ pub(super) fn ip4_config(status: &Status) -> Dictionary {
         ("valid-until", end(config.expires_at).into()),
         ("device", carried(device).into()),
     ])
+}
+
+pub(super) fn endpoint(endpoint: &EndpointStatus) -> Dictionary {
+    let (config, client) = (endpoint.ipv4.as_ref(), &endpoint.client4);
+    let mut shown = Dictionary::from([
+        ("name", carried(&endpoint.name).into()),
+        ("state", endpoint.state.word().into()),
+        ("reason", endpoint.reason.into()),
+        ("address", text(config.map(|config| config.address)).into()),
+        ("prefix", config.map_or(0, |config| u32::from(config.prefix_len)).into()),
+        ("device", carried(&endpoint.target).into()),
+        ("server-id", text(client.lease.as_ref().map(|lease| lease.server_id)).into()),
+        ("valid-until", config.map_or(0, |config| end(config.expires_at)).into()),
+    ]);
+    if let Some(id) = &client.client_id {
+        shown.insert("client-id", id.as_bytes().to_vec().into());
+    }
+    shown
+}
+
+/// Whence a client relay agent of a link knows its servers, in the words of one that is configured by itself.
+pub(super) fn servers_from(hcra: &HcraStatus) -> &'static str {
+    match hcra.servers_from {
+        "static" => "configured",
+        "none" => "",
+        from => from,
+    }
 }
 
 fn route(route: &Route4) -> Dictionary {

@@ -6,6 +6,7 @@ use crate::control::Notice;
 use crate::install::News;
 use crate::shared::Bound;
 use crate::sockets::LinkSocket;
+use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::LeaseEvent;
 use dhcp4o6_protocol::machine::{Effect, OpenError, Port};
 use dhcp4o6_protocol::refused::Refused;
@@ -35,7 +36,7 @@ impl Task {
                 saving.end(&self.shared.storage).await;
                 self.shared.changed.notify_one();
             }
-            Effect::Notify(_, event) => self.notify(event),
+            Effect::Notify(endpoint, event) => self.notify(endpoint, event),
             Effect::Publish(status) => self.publish(status),
             Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {}
             Effect::Refused(reason) => self.refuse(reason, None),
@@ -91,17 +92,18 @@ impl Task {
         }
     }
 
-    fn notify(&mut self, event: LeaseEvent) {
+    fn notify(&mut self, endpoint: EndpointId, event: LeaseEvent) {
         let lease = &event.lease;
         tracing::info!(
             event = event.kind.word(),
+            endpoint = endpoint.0,
             address = %lease.address,
             server = %lease.server_id,
             lifetime = lease.lifetime.duration().map(|span| span.as_secs()),
             "lease"
         );
         // Without a bus nobody listens.
-        let _ = self.shared.notices.send(Notice::Lease(self.id, event));
+        let _ = self.shared.notices.send(Notice::Lease(self.id, endpoint, event));
     }
 
     fn publish(&mut self, status: Arc<Status>) {

@@ -7,14 +7,14 @@ use dhcp4o6_dbus::{
     MANAGER1, Missing, ROOT, STATISTICS1, link_path,
 };
 use dhcp4o6_protocol::facts::{Noted, RouterAdvertisement};
-use dhcp4o6_protocol::ids::{Duid, Iaid};
+use dhcp4o6_protocol::ids::{Duid, EndpointId, Iaid};
 use dhcp4o6_protocol::lease::{
     Assignment6, Delegation6, Ipv4Config, Lease4, Lease6, LeaseEvent, LeaseEventKind, Route4,
 };
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::permit::{Permit, WireProfile};
 use dhcp4o6_protocol::refused::Refused;
-use dhcp4o6_protocol::status::{ExchangeStatus, LinkState};
+use dhcp4o6_protocol::status::{EndpointStatus, ExchangeStatus, LinkState};
 use dhcp4o6_protocol::time::{Instant, Lifetime};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
@@ -138,7 +138,7 @@ async fn a_getter_never_fails_even_before_anything_is_known() {
     ready(&client, 1).await;
     let path = link_path(NETNS, 7);
     let properties = properties(&client, path.as_str()).await;
-    for (interface, count) in [(LINK1, 16), (DHCP6_STAGE1, 17), (CLIENT1, 11), (STATISTICS1, 3)] {
+    for (interface, count) in [(LINK1, 17), (DHCP6_STAGE1, 17), (CLIENT1, 11), (STATISTICS1, 3)] {
         let interface = InterfaceName::try_from(interface).unwrap();
         let all = properties.get_all(interface.clone()).await.unwrap();
         assert_eq!(all.len(), count, "{interface}");
@@ -349,12 +349,16 @@ async fn lease_events_are_signals() {
     ready(&client, 1).await;
     let proxy = link(&client, 7).await;
     let mut events = proxy.receive_lease_event().await.unwrap();
+    let endpoint =
+        |id, name: &str| EndpointStatus { id: EndpointId(id), name: name.into(), ..Default::default() };
+    wan0.publish(|status| status.endpoints = vec![endpoint(0, ""), endpoint(1, "voice")]);
     let event = LeaseEvent { kind: LeaseEventKind::Acquired, lease: Box::new(lease()) };
-    service.notices.send(Notice::Lease(wan0.id, event)).unwrap();
+    service.notices.send(Notice::Lease(wan0.id, EndpointId(1), event)).unwrap();
     let event = soon(events.next()).await.unwrap();
     let arguments = event.args().unwrap();
     assert_eq!(arguments.kind(), &"acquired");
     assert_eq!(dhcp4o6_dbus::to_json(&arguments.lease()["address"]), "192.0.2.7");
+    assert_eq!(dhcp4o6_dbus::to_json(&arguments.lease()["endpoint"]), "voice");
 }
 
 #[tokio::test]
@@ -547,7 +551,7 @@ async fn a_bus_that_comes_back_is_told_everything_d6() {
     assert_eq!(manager.storage().await.unwrap(), "degraded");
     assert_eq!(link(&client, 7).await.state().await.unwrap(), "bound");
     let (interface, names) = changed(&next(&mut signals).await);
-    assert_eq!((interface.as_str(), names.len()), (LINK1, 16));
+    assert_eq!((interface.as_str(), names.len()), (LINK1, 17));
     assert!(!service.serving.is_finished());
 }
 

@@ -1,25 +1,28 @@
 //! DHCPv4 over IPv6 on the bus: on-link client relay agents, the IPv6-transport server and relay agents.
 
-use super::world::{Bus, Service, soon};
+use super::world::{Bus, NETNS, Service, named, soon};
 use crate::control::{
     AgentHandle, AgentKind, Configured, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
 };
 use crate::mailbox::{Receiver, mailbox};
 use crate::provider::Key;
 use dhcp4o6_dbus::{
-    BUS_NAME, Error, NEVER, RELAY_CLIENT1, RelayClient1Proxy, SERVER_PATH, STATISTICS1, Server1Proxy,
-    Statistics1Proxy, TRA1, TSV1, Tra1Proxy, Tsv1Proxy, TunnelBinding, lcra_path, tra_path,
+    BUS_NAME, CLIENT1, DHCP6_STAGE1, Endpoint, Error, LINK1, NEVER, RELAY_CLIENT1, RelayClient1Proxy,
+    SERVER_PATH, STATISTICS1, Server1Proxy, Statistics1Proxy, TRA1, TSV1, Tra1Proxy, Tsv1Proxy,
+    TunnelBinding, lcra_path, link_path, tra_path,
 };
 use dhcp4o6_protocol::binding::{Binding4, Binding6, ClientKey, Origin, Slot4, Slot6, State};
-use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::ids::{ClientId, Duid, EndpointId, Iaid};
+use dhcp4o6_protocol::lease::{Ipv4Config, Lease4};
 use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::lcra::LcraSettings;
 use dhcp4o6_protocol::role::tra::TraSettings;
 use dhcp4o6_protocol::role::tsv::TsvSettings;
 use dhcp4o6_protocol::settings::{Encapsulation, SourceCheck};
+use dhcp4o6_protocol::status::{Client4Status, EndpointStatus, HcraStatus, LinkState, Status};
 use dhcp4o6_protocol::tally::Done;
-use dhcp4o6_protocol::time::Instant;
+use dhcp4o6_protocol::time::{Instant, Lifetime};
 use dhcp4o6_protocol::view::Lease;
 use futures_util::StreamExt as _;
 use std::net::Ipv4Addr;
@@ -66,6 +69,189 @@ async fn changes(connection: &Connection, path: &str) -> zbus::fdo::PropertiesCh
 
 fn running(configured: Configured) -> ProviderStatus {
     ProviderStatus { state: "running", namespace: "isp".into(), configured, ..ProviderStatus::default() }
+}
+
+#[tokio::test]
+async fn a_link_is_a_client_relay_agent_while_it_has_one() {
+    let bus = Bus::start();
+    let service = Service::start(&bus);
+    let waiting = HcraStatus { waiting_for: Some("no-servers"), ..hcra() };
+    // One has it from the beginning, before there is a bus, the other gets it.
+    let wan0 = service.add(7, Status { hcra: Some(waiting), ..named("wan0") });
+    let wan1 = service.add(8, named("wan1"));
+    let connection = bus.connect().await;
+    super::world::ready(&connection, 2).await;
+    let without = [CLIENT1, DHCP6_STAGE1, LINK1, STATISTICS1];
+    let with = [CLIENT1, DHCP6_STAGE1, LINK1, RELAY_CLIENT1, STATISTICS1];
+    let (path0, path1) = (link_path(NETNS, 7), link_path(NETNS, 8));
+    wait_for(&connection, &path0, &with).await;
+    wait_for(&connection, &path1, &without).await;
+    let shown = RelayClient1Proxy::builder(&connection).path(path0.clone());
+    let shown = shown.cache_properties(CacheProperties::No).build().await.unwrap();
+    assert_eq!((shown.role().await.unwrap(), shown.name().await.unwrap()), ("hcra".into(), "wan0".into()));
+    assert_eq!(
+        (shown.state().await.unwrap(), shown.reason().await.unwrap()),
+        ("waiting".into(), "no-servers".into())
+    );
+    wan0.publish(|status| status.hcra = Some(hcra()));
+    wan1.publish(|status| status.hcra = Some(hcra()));
+    wait_for(&connection, &path1, &with).await;
+    soon(async {
+        while shown.state().await.as_deref() != Ok("running") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(shown.servers().await.unwrap(), ["2001:db8:9::67"]);
+    assert_eq!(shown.servers_from().await.unwrap(), "configured", "in the words of all client relay agents");
+    assert_eq!(shown.source().await.unwrap(), "2001:db8:1:1::18");
+    assert_eq!(
+        (shown.client().await.unwrap(), shown.device().await.unwrap()),
+        ("external".into(), "hcra-wan0".into())
+    );
+    assert_eq!(shown.renew().await.unwrap(), "", "the external client decides that");
+    assert_eq!(shown.upstream().await.unwrap(), "wan0");
+    assert_eq!((shown.done().await.unwrap()["upstream"], shown.done().await.unwrap()["downstream"]), (2, 1));
+
+    let description: serde_json::Value =
+        serde_json::from_str(&super::world::link(&connection, 7).await.describe().await.unwrap()).unwrap();
+    assert_eq!(description[RELAY_CLIENT1]["Device"], "hcra-wan0");
+    wan0.publish(|status| status.hcra = None);
+    wait_for(&connection, &path0, &without).await;
+    let description: serde_json::Value =
+        serde_json::from_str(&super::world::link(&connection, 7).await.describe().await.unwrap()).unwrap();
+    assert!(description.get(RELAY_CLIENT1).is_none());
+
+    service.notices.send(Notice::Removed(wan1.id)).unwrap();
+    wait_for(&connection, &path1, &[]).await;
+}
+
+#[tokio::test]
+async fn the_lease_that_passes_to_an_external_client_is_told() {
+    let bus = Bus::start();
+    let service = Service::start(&bus);
+    let wan0 = service.add(7, Status { hcra: Some(hcra()), ..named("wan0") });
+    let connection = bus.connect().await;
+    super::world::ready(&connection, 1).await;
+    let path = link_path(NETNS, 7);
+    let shown = RelayClient1Proxy::builder(&connection).path(path.clone());
+    let shown = shown.cache_properties(CacheProperties::No).build().await.unwrap();
+    assert_eq!(shown.external_lease().await.unwrap(), dhcp4o6_dbus::Lease::default());
+    let mut changes = changes(&connection, path.as_str()).await;
+    let seen = |address: [u8; 4]| Lease4 {
+        address: address.into(),
+        server_id: [198, 51, 100, 1].into(),
+        requested_at: Instant::from_secs(10),
+        lifetime: Lifetime(3600),
+        renew_at: Some(Instant::from_secs(1810)),
+        rebind_at: None,
+        expires_at: None,
+        options: vec![(43, vec![1, 0, 255])],
+        source: Some("2001:db8:1:1::18".parse().unwrap()),
+    };
+    // Counters alone are nothing to be told.
+    wan0.publish(|status| status.hcra = Some(HcraStatus { relayed: 9, ..hcra() }));
+    // Two at once: what people wait for does not wait for the end of the second.
+    for address in [[192, 0, 2, 18], [192, 0, 2, 19]] {
+        let began = std::time::Instant::now();
+        wan0.publish(|status| {
+            status.hcra = Some(HcraStatus { seen: Some(seen(address)), relayed: 10, ..hcra() })
+        });
+        while changed(&mut changes).await != ["ExternalLease"] {}
+        assert!(began.elapsed() < std::time::Duration::from_millis(900), "{:?}", began.elapsed());
+    }
+    let lease = shown.external_lease().await.unwrap();
+    assert_eq!(
+        (lease.address.as_deref(), lease.server_id.as_deref()),
+        (Some("192.0.2.19"), Some("198.51.100.1"))
+    );
+    assert_eq!((lease.renew_at, lease.expires_at), (Some(1_810_000_000), Some(NEVER)));
+    assert_eq!(lease.options, Some(vec![(43, vec![1, 0, 255])]));
+    wan0.publish(|status| status.hcra = Some(hcra()));
+    while changed(&mut changes).await != ["ExternalLease"] {}
+    assert_eq!(shown.external_lease().await.unwrap(), dhcp4o6_dbus::Lease::default());
+}
+
+#[tokio::test]
+async fn every_endpoint_of_a_link_is_shown_and_the_first_is_the_link_s() {
+    let bus = Bus::start();
+    let service = Service::start(&bus);
+    let wan0 = service.add(7, named("wan0"));
+    let connection = bus.connect().await;
+    super::world::ready(&connection, 1).await;
+    let link = super::world::link(&connection, 7).await;
+    assert_eq!(link.endpoints().await.unwrap(), []);
+    let config = |last| Ipv4Config {
+        address: [192, 0, 2, last].into(),
+        prefix_len: 32,
+        expires_at: Some(Instant::from_secs(9)),
+        routes: Vec::new(),
+        mtu: None,
+        gateway: None,
+        dns: Vec::new(),
+        domains: Vec::new(),
+        ntp: Vec::new(),
+        host_name: None,
+    };
+    let mut changes = changes(&connection, link_path(NETNS, 7).as_str()).await;
+    wan0.publish(|status| {
+        status.ipv4 = Some(config(1));
+        status.endpoints = vec![
+            EndpointStatus {
+                state: LinkState::Bound,
+                reason: "bound",
+                target: "v4o6-wan0".into(),
+                ipv4: status.ipv4.clone(),
+                ..EndpointStatus::default()
+            },
+            EndpointStatus {
+                id: EndpointId(1),
+                name: "voice".into(),
+                state: LinkState::Acquiring,
+                reason: "no-answer",
+                client4: Client4Status {
+                    client_id: Some(ClientId::new(Iaid(1), &Duid::new([0, 3, 1]).unwrap())),
+                    ..Client4Status::default()
+                },
+                ..EndpointStatus::default()
+            },
+        ];
+    });
+    assert_eq!(changed(&mut changes).await, ["Endpoints", "Ip4Config"]);
+    let shown = link.endpoints().await.unwrap();
+    let first = Endpoint {
+        state: "bound".into(),
+        reason: "bound".into(),
+        address: "192.0.2.1".into(),
+        prefix: 32,
+        device: "v4o6-wan0".into(),
+        valid_until: 9_000_000,
+        ..Endpoint::default()
+    };
+    let second = Endpoint {
+        name: "voice".into(),
+        state: "acquiring".into(),
+        reason: "no-answer".into(),
+        client_id: Some(vec![255, 0, 0, 0, 1, 0, 3, 1]),
+        ..Endpoint::default()
+    };
+    assert_eq!(shown, [first, second]);
+    assert_eq!(link.ip4_config().await.unwrap().address.as_deref(), Some("192.0.2.1"));
+}
+
+fn hcra() -> HcraStatus {
+    HcraStatus {
+        waiting_for: None,
+        servers: vec!["2001:db8:9::67".parse().unwrap()],
+        servers_from: "static",
+        source: Some("2001:db8:1:1::18".parse().unwrap()),
+        client: "external",
+        device: "hcra-wan0".into(),
+        renew: "direct",
+        seen: None,
+        relayed: 2,
+        delivered: 1,
+    }
 }
 
 struct Agent {
