@@ -14,6 +14,7 @@
 pub mod agent;
 pub mod domain;
 pub mod encapsulation;
+pub mod frame;
 pub mod o6;
 pub mod reader;
 pub mod relay;
