@@ -12,7 +12,8 @@ use crate::settings::{Encapsulation, SourceCheck, is_routable};
 use crate::time::Instant;
 use crate::wire::agent;
 use crate::wire::encapsulation::{Level, RELAYFORWARD, RELAYREPLY};
-use crate::wire::v4::{BOOTREPLY, BOOTREQUEST, Message, code};
+use crate::wire::transit::{self, Transit};
+use crate::wire::v4::{BOOTREPLY, BOOTREQUEST, code};
 use std::net::Ipv6Addr;
 
 #[cfg(test)]
@@ -91,7 +92,7 @@ pub struct Reply<'a, C> {
     /// The octets to deliver: those received, or what was inside of relay encapsulation.
     pub octets: &'a [u8],
     /// The same, read.
-    pub message: Message<'a>,
+    pub message: Transit<'a>,
     /// When the message that it answers was relayed.
     pub asked_at: Instant,
     /// What was to be found again.
@@ -139,7 +140,7 @@ impl<C: Clone> Cra<C> {
     /// Why it is not relayed. Then nothing is remembered.
     pub fn up(&mut self, now: Instant, octets: &[u8], client: C) -> Result<Vec<u8>, Refused> {
         let message = self.judge(octets)?;
-        let relayed = self.wrap(octets, message.hops)?;
+        let relayed = self.wrap(octets, message.hops())?;
         self.remember(now, &message, client);
         Ok(relayed)
     }
@@ -148,7 +149,7 @@ impl<C: Clone> Cra<C> {
     ///
     /// # Errors
     /// Why it is not relayed.
-    pub fn judge<'a>(&self, octets: &'a [u8]) -> Result<Message<'a>, Refused> {
+    pub fn judge<'a>(&self, octets: &'a [u8]) -> Result<Transit<'a>, Refused> {
         if self.source().is_none() {
             return Err(Refused::NotReady);
         }
@@ -160,14 +161,14 @@ impl<C: Clone> Cra<C> {
         if octets.len() > MAX_MESSAGE4 {
             return Err(Refused::NoRoom);
         }
-        let message = Message::parse(octets).map_err(|_| Refused::Malformed4)?;
-        if message.hops > self.rules.hops_limit {
+        let message = Transit::parse(octets).map_err(|_| Refused::Malformed4)?;
+        if message.hops() > self.rules.hops_limit {
             return Err(Refused::HopsLimit);
         }
-        if !message.giaddr.is_unspecified() {
+        if !message.giaddr().is_unspecified() {
             return Err(Refused::GiaddrNonzero);
         }
-        if message.option(code::RELAY_AGENT).is_some() {
+        if message.may_have(code::RELAY_AGENT) {
             return Err(Refused::Option82FromClient);
         }
         Ok(message)
@@ -182,13 +183,11 @@ impl<C: Clone> Cra<C> {
             return level.emit().map_err(|_| Refused::NoRoom);
         }
         let mut relayed = octets.to_vec();
-        if let Some(octet) = relayed.get_mut(3) {
-            *octet = hops;
-        }
+        transit::write(&mut relayed, transit::HOPS, &[hops]);
         Ok(relayed)
     }
 
-    fn remember(&mut self, now: Instant, message: &Message<'_>, client: C) {
+    fn remember(&mut self, now: Instant, message: &Transit<'_>, client: C) {
         let key = self.key(message);
         if let Some(id) = identifier(message).filter(|_| self.knows_identifiers()) {
             self.recent.remember(now, Key { id: Some(id), ..key }, client.clone());
@@ -201,13 +200,13 @@ impl<C: Clone> Cra<C> {
         self.rules.matching == Matching::Xid || self.rules.source_check == SourceCheck::Relaxed
     }
 
-    fn key(&self, message: &Message<'_>) -> Key {
+    fn key(&self, message: &Transit<'_>) -> Key {
         let mut hardware = [0; 16];
         if self.rules.matching == Matching::XidAndHardware {
             // Octets beyond `hlen` mean nothing, and some servers clear them.
             hardware.iter_mut().zip(message.hardware()).for_each(|(to, from)| *to = *from);
         }
-        Key { xid: message.xid.0, hardware, id: None }
+        Key { xid: message.xid().0, hardware, id: None }
     }
 
     /// Judges a datagram that came by IPv6 to port 67: the answer for the client. The caller has checked that it came in
@@ -235,8 +234,8 @@ impl<C: Clone> Cra<C> {
             return Err(Refused::SourceRefused);
         }
         let octets = self.unwrap(payload)?;
-        let message = Message::parse(octets).map_err(|_| Refused::Malformed4)?;
-        if message.option(code::RELAY_AGENT).is_some() {
+        let message = Transit::parse(octets).map_err(|_| Refused::Malformed4)?;
+        if message.may_have(code::RELAY_AGENT) {
             return Err(Refused::Option82InReply);
         }
         let key = self.key(&message);
@@ -267,6 +266,6 @@ impl<C: Clone> Cra<C> {
 }
 
 /// A short name of the client identifier.
-fn identifier(message: &Message<'_>) -> Option<u64> {
+fn identifier(message: &Transit<'_>) -> Option<u64> {
     message.option(code::CLIENT_ID).map(|id| digest(&[&id]))
 }

@@ -2,7 +2,7 @@
 //! octet but for what a relay agent has to change. What ends here is a [`super::v4::Message`].
 
 use super::Reader;
-use super::v4::{COOKIE, Malformed, MessageType, code};
+use super::v4::{BROADCAST, COOKIE, Malformed, MessageType, code};
 use crate::ids::Xid4;
 use crate::params::{MIN_HEADER4, MIN_MESSAGE4};
 use std::borrow::Cow;
@@ -69,6 +69,11 @@ impl<'a> Transit<'a> {
         self.header[0]
     }
 
+    /// Hardware type.
+    pub const fn htype(&self) -> u8 {
+        self.header[1]
+    }
+
     /// Relay agents passed.
     pub const fn hops(&self) -> u8 {
         self.header[3]
@@ -77,6 +82,11 @@ impl<'a> Transit<'a> {
     /// Transaction id.
     pub const fn xid(&self) -> Xid4 {
         Xid4(u32::from_be_bytes([self.header[4], self.header[5], self.header[6], self.header[7]]))
+    }
+
+    /// The client asks for answers by broadcast. The other bits of `flags` mean nothing.
+    pub const fn is_broadcast(&self) -> bool {
+        u16::from_be_bytes([self.header[10], self.header[11]]) & BROADCAST != 0
     }
 
     /// The client's address, if it has one.
