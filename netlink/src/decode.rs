@@ -4,6 +4,7 @@
 //! that a newer kernel describes in an unknown way must still be seen. An attribute that cannot be read counts as
 //! absent; a second look would show the same, so there is none.
 
+use crate::device;
 use crate::message::{Address, Event, KernelLink, Lifetimes, Route4, Route6};
 use dhcp4o6_protocol::ids::HardwareAddress;
 use rtnetlink::packet_core::{
@@ -151,6 +152,9 @@ fn link(payload: &[u8]) -> Option<Event> {
                 let inet6 = parts(part.value()).find(|part| i32::from(part.kind()) == libc::AF_INET6);
                 flags_of_6 = inet6.and_then(|part| flags6(&part));
             }
+            libc::IFLA_IFALIAS => {
+                link.tap_of = std::str::from_utf8(part.value()).ok().and_then(device::marked).map(Into::into);
+            }
             libc::IFLA_ADDRESS => link.hardware = hardware(part.value()),
             libc::IFLA_PERM_ADDRESS => link.permanent = hardware(part.value()),
             libc::IFLA_MTU => link.mtu = read(part.kind(), parse_u32(part.value())).unwrap_or_default(),
@@ -162,6 +166,9 @@ fn link(payload: &[u8]) -> Option<Event> {
     }
     if link.permanent.octets.is_empty() {
         link.permanent = link.hardware.clone();
+    }
+    if link.kind.as_deref() != Some("tun") {
+        link.tap_of = None;
     }
     named.then_some(Event::Link(link, flags_of_6))
 }

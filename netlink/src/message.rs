@@ -41,6 +41,8 @@ pub struct KernelLink {
     pub permanent: HardwareAddress,
     /// Kind of a software device (`veth`, `bridge`, ...).
     pub kind: Option<String>,
+    /// It is the TAP device of the client relay agent of the link with this name: [`crate::device`].
+    pub tap_of: Option<Box<str>>,
 }
 
 impl KernelLink {

@@ -10,10 +10,15 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, CacheInfo,
 };
-use rtnetlink::packet_route::link::{LinkExtentMask, LinkHeader};
+use rtnetlink::packet_route::link::{LinkExtentMask, LinkFlags, LinkHeader};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteMetric, RouteScope};
 use rtnetlink::{AddressMessageBuilder, RouteMessageBuilder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Changes the alternative names of a link.
+const RTM_NEWLINKPROP: u16 = 108;
+/// Attributes are inside.
+const NLA_F_NESTED: u16 = 1 << 15;
 
 /// A message on its way to the kernel, without its number.
 pub(crate) type Request = NetlinkMessage<Body>;
@@ -78,6 +83,57 @@ fn get_link_with(index: u32, flags: u16) -> Request {
     let without_counters = u32::from(LinkExtentMask::SkipStats).to_ne_bytes();
     let mask = DefaultNla::new(libc::IFLA_EXT_MASK, without_counters.to_vec());
     request(libc::RTM_GETLINK, flags, &[&header, &mask])
+}
+
+/// Asks for the link that has this name, or this alternative name.
+pub(crate) fn get_link_named(name: &str) -> Request {
+    let name = DefaultNla::new(libc::IFLA_IFNAME, text(name));
+    request(libc::RTM_GETLINK, NLM_F_ACK, &[&LinkHeader::default(), &name])
+}
+
+/// What a device of ours is made to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Dress<'a> {
+    /// Hardware address.
+    pub(crate) hardware: Option<[u8; 6]>,
+    /// MTU in octets.
+    pub(crate) mtu: Option<u32>,
+    /// Text for people and for us.
+    pub(crate) alias: Option<&'a str>,
+    /// Administratively up.
+    pub(crate) up: bool,
+}
+
+/// Changes a link: what is given. The kernel sets it up last.
+pub(crate) fn dress_link(index: u32, dress: Dress<'_>) -> Request {
+    let mut header = LinkHeader { index, ..LinkHeader::default() };
+    if dress.up {
+        (header.flags, header.change_mask) = (LinkFlags::Up, LinkFlags::Up);
+    }
+    let attributes = [
+        dress.hardware.map(|octets| DefaultNla::new(libc::IFLA_ADDRESS, octets.to_vec())),
+        dress.mtu.map(|mtu| DefaultNla::new(libc::IFLA_MTU, mtu.to_ne_bytes().to_vec())),
+        dress.alias.map(|alias| DefaultNla::new(libc::IFLA_IFALIAS, text(alias))),
+    ];
+    let mut parts: Vec<&dyn Emitable> = vec![&header];
+    parts.extend(attributes.iter().flatten().map(|attribute| attribute as &dyn Emitable));
+    request(libc::RTM_SETLINK, NLM_F_ACK, &parts)
+}
+
+/// Gives a link one more name.
+pub(crate) fn add_alternative_name(index: u32, name: &str) -> Request {
+    let header = LinkHeader { index, ..LinkHeader::default() };
+    let name = DefaultNla::new(libc::IFLA_ALT_IFNAME, text(name));
+    let mut octets = vec![0; name.buffer_len()];
+    name.emit(&mut octets);
+    // The kernel insists on the mark of a nested attribute here.
+    let list = DefaultNla::new(libc::IFLA_PROP_LIST | NLA_F_NESTED, octets);
+    request(RTM_NEWLINKPROP, NLM_F_ACK, &[&header, &list])
+}
+
+/// Text with the NUL at its end.
+fn text(text: &str) -> Vec<u8> {
+    [text.as_bytes(), &[0]].concat()
 }
 
 /// Asks for addresses of a family.

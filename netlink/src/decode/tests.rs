@@ -71,6 +71,7 @@ fn expected() -> KernelLink {
         hardware: hardware(1),
         permanent: hardware(2),
         kind: Some("veth".to_owned()),
+        tap_of: None,
     }
 }
 
@@ -78,6 +79,23 @@ fn expected() -> KernelLink {
 fn a_link_is_read_whole() {
     let event = decode(libc::RTM_NEWLINK, 0, &eth0(whole_link()));
     assert_eq!(event, Some(Event::Link(expected(), Some(IF_RA_RCVD | IF_RA_MANAGED))));
+}
+
+#[test]
+fn only_a_tap_device_with_our_alias_is_ours() {
+    let tap_of = |kind: InfoKind, alias: &str| {
+        let mut attributes = whole_link();
+        attributes.retain(|attribute| !matches!(attribute, LinkAttribute::LinkInfo(_)));
+        attributes.push(LinkAttribute::IfAlias(alias.to_owned()));
+        attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+        match decode(libc::RTM_NEWLINK, 0, &eth0(attributes)) {
+            Some(Event::Link(link, _)) => link.tap_of,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(tap_of(InfoKind::Tun, "dhcp4o6 hcra wan0").as_deref(), Some("wan0"));
+    assert_eq!(tap_of(InfoKind::Tun, "of the VPN"), None);
+    assert_eq!(tap_of(InfoKind::Veth, "dhcp4o6 hcra wan0"), None);
 }
 
 #[test]
