@@ -43,6 +43,19 @@ pub fn iaid(key: &LinkKey, taken: impl Fn(Iaid) -> bool) -> Iaid {
     iaid
 }
 
+/// The hardware address that this host has on the TAP device of a link: locally administered, and always the same one, so
+/// that a DHCPv4 client there is the same client after the device was made again.
+pub fn tap_address(duid: &Duid, iaid: Iaid) -> [u8; 6] {
+    let octets = duid.as_bytes().iter().copied().chain(iaid.0.to_be_bytes()).chain(*b"tap");
+    // FNV-1a, 64 bits.
+    let hash = octets.fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let [a, b, c, d, e, f, ..] = hash.to_be_bytes();
+    // Unicast, locally administered.
+    [a & 0xfc | 0x02, b, c, d, e, f]
+}
+
 /// A new DUID as configured. `hardware` is the address of the first link that needs one; where it has none, the DUID
 /// is made of chance.
 ///
@@ -117,6 +130,16 @@ mod tests {
         assert_eq!(key(&None, &link).identity, Identity::Name("wan0".into()));
         let ppp = KernelLink { name: "ppp0".into(), ..KernelLink::default() };
         assert_eq!(key(&None, &ppp).identity, Identity::Name("ppp0".into()));
+    }
+
+    #[test]
+    fn the_address_on_the_tap_device_is_the_links_own_and_stays() {
+        let duid = Duid::uuid([7; 16]);
+        let first = tap_address(&duid, Iaid(1));
+        assert_eq!(first, tap_address(&duid, Iaid(1)));
+        assert_eq!(first[0] & 0x03, 0x02);
+        assert_ne!(first, tap_address(&duid, Iaid(2)));
+        assert_ne!(first, tap_address(&Duid::uuid([8; 16]), Iaid(1)));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod limiter;
 mod logging;
 mod mailbox;
 mod namespace;
+mod ports;
 mod provider;
 mod rest;
 mod roster;

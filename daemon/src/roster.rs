@@ -56,8 +56,8 @@ fn governing<'a>(
     link: &KernelLink,
 ) -> Option<&'a LinkConfig> {
     let config = config.link_for(namespace.as_deref(), names(link), &link.permanent.octets)?;
-    // Nobody who writes `*` means the loopback interface.
-    let by_chance = link.loopback() && matches!(config.matches, Match::Glob(_));
+    // Nobody who writes `*` means the loopback interface, or one that we made for another link.
+    let by_chance = (link.loopback() || link.tap_of.is_some()) && matches!(config.matches, Match::Glob(_));
     (!by_chance).then_some(config)
 }
 

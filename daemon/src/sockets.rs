@@ -1,4 +1,4 @@
-//! The sockets of a link: UDP port 546, ARP, and the test for a native DHCPv4 client.
+//! The sockets of a link: UDP port 546, those of its client relay agent, ARP, and the test for a native DHCPv4 client.
 //!
 //! Every socket belongs to one interface by its index, so it stays the link's own when that is renamed. No address is
 //! shared with other programs (no SO_REUSEADDR): nobody's datagrams are taken away, and who has the port keeps it.
@@ -25,6 +25,8 @@ pub const BUFFER: usize = 64 * 1024;
 const MULTICAST_HOPS: u32 = 8;
 /// Port of native DHCPv4 clients.
 const CLIENT4_PORT: u16 = 68;
+/// Port of DHCPv4 servers and relay agents, and of DHCPv4 over IPv6.
+const SERVER4_PORT: u16 = 67;
 /// File descriptors that no link and no role may take: netlink, the bus and the lease store go on without more of them.
 const RESERVE: u64 = 8;
 
@@ -49,13 +51,15 @@ pub struct Received {
 /// An open socket of a link.
 pub struct LinkSocket {
     socket: AsyncFd<Socket>,
+    port: Port,
     kind: Kind,
     /// The interface it belongs to.
     interface: u32,
 }
 
 enum Kind {
-    Client6,
+    /// UDP over IPv6, or over IPv4 with IPv4-mapped addresses.
+    Udp,
     /// With the Ethernet header of everything sent.
     Arp([u8; ETHERNET_HEADER]),
 }
@@ -68,10 +72,17 @@ impl LinkSocket {
     /// When it cannot be opened now.
     pub fn open(port: Port, netns: &Netns, interface: u32) -> Result<Option<Self>, OpenError> {
         let opened = match port {
-            Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Err(io::ErrorKind::Unsupported.into()),
+            // Not a socket.
+            Port::Tap => Err(io::ErrorKind::Unsupported.into()),
             Port::Native4 => netns.run(move || native4(interface)).map(|()| None),
-            Port::Client6 => {
-                netns.run(move || client6(interface)).map(|socket| Some((socket, Kind::Client6)))
+            Port::Client6 => netns.run(move || client6(interface)).map(|socket| Some((socket, Kind::Udp))),
+            Port::Cra6(address) => {
+                let address = SocketAddrV6::new(address, SERVER4_PORT, 0, 0);
+                netns.run(move || agent(interface, address)).map(|socket| Some((socket, Kind::Udp)))
+            }
+            Port::Direct4(_, address) => {
+                let address = SocketAddrV6::new(address.to_ipv6_mapped(), CLIENT4_PORT, 0, 0);
+                netns.run(move || agent(interface, address)).map(|socket| Some((socket, Kind::Udp)))
             }
             Port::Arp(_) => {
                 netns.run(move || arp(interface)).map(|(socket, header)| Some((socket, Kind::Arp(header))))
@@ -79,7 +90,12 @@ impl LinkSocket {
         };
         let Some((socket, kind)) = opened.map_err(|error| why(&error))? else { return Ok(None) };
         let socket = watch(socket, Interest::READABLE).map_err(|error| why(&error))?;
-        Ok(Some(Self { socket, kind, interface }))
+        Ok(Some(Self { socket, port, kind, interface }))
+    }
+
+    /// Which of the link's it is.
+    pub fn port(&self) -> Port {
+        self.port
     }
 
     /// Ready when there may be something to receive.
@@ -92,7 +108,7 @@ impl LinkSocket {
     pub fn receive(&self, buffer: &mut [u8]) -> Option<Received> {
         loop {
             let attempt = self.socket.try_io(Interest::READABLE, |socket| match self.kind {
-                Kind::Client6 => receive6(socket, buffer),
+                Kind::Udp => receive_udp(socket, buffer),
                 Kind::Arp(_) => receive_arp(socket, buffer, self.interface),
             });
             match attempt {
@@ -113,7 +129,7 @@ impl LinkSocket {
     pub fn send(&self, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) -> io::Result<()> {
         let fd = self.socket.get_ref().as_raw_fd();
         match &self.kind {
-            Kind::Client6 => {
+            Kind::Udp => {
                 let info = source.map(|source| libc::in6_pktinfo {
                     ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
                     ipi6_ifindex: self.interface,
@@ -137,7 +153,7 @@ impl LinkSocket {
     }
 }
 
-/// Raises the limit on open files as far as allowed: a link needs two.
+/// Raises the limit on open files as far as allowed: a link needs at least two.
 pub fn raise_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
@@ -199,6 +215,17 @@ fn client6(interface: u32) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A socket on one address of this host, which nobody else may have there. It takes what comes in by the interface only;
+/// the address may be another interface's. An IPv4-mapped one makes it a socket for IPv4.
+fn agent(interface: u32, address: SocketAddrV6) -> io::Result<Socket> {
+    let socket = new_socket(Domain::IPV6, Type::DGRAM, libc::IPPROTO_UDP)?;
+    socket.set_only_v6(address.ip().to_ipv4_mapped().is_none())?;
+    bind_to(&socket, interface)?;
+    socket::setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    socket.bind(&SocketAddr::V6(address).into())?;
+    Ok(socket)
+}
+
 fn native4(interface: u32) -> io::Result<()> {
     let socket = new_socket(Domain::IPV4, Type::DGRAM, libc::IPPROTO_UDP)?;
     bind_to(&socket, interface)?;
@@ -226,7 +253,7 @@ fn arp(interface: u32) -> io::Result<(Socket, [u8; ETHERNET_HEADER])> {
     Ok((socket, header))
 }
 
-fn receive6(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<Received>> {
+fn receive_udp(socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<Received>> {
     let mut room = [IoSliceMut::new(buffer)];
     let mut control = nix::cmsg_space!(libc::in6_pktinfo);
     let message = socket::recvmsg::<SockaddrIn6>(
@@ -259,3 +286,6 @@ fn receive_arp(socket: &Socket, buffer: &mut [u8], interface: u32) -> io::Result
         to: Ipv6Addr::UNSPECIFIED,
     }))
 }
+
+#[cfg(test)]
+mod tests;

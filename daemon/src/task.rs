@@ -2,17 +2,18 @@
 //!
 //! The task owns the role, its sockets and its deadline. The supervisor tells it, as one value, what the kernel and
 //! the configuration say ([`Orders`]); the bus sends it commands; what the role wants done is done in order, which is
-//! in [`execute`].
+//! in [`execute`]. What there is to the TAP device of a client relay agent is in [`tap`].
 
 mod execute;
+mod tap;
 
 use crate::clock::{JUMP, now};
 use crate::control::{LinkId, LinkRequest, Rejected, TrafficMeter};
 use crate::install::{Install, News, Place, Target};
 use crate::limiter::Limiter;
 use crate::mailbox;
+use crate::ports::Ports;
 use crate::shared::{Bound, Shared};
-use crate::sockets::LinkSocket;
 use crate::store::LinkKey;
 use dhcp4o6_protocol::facts::LinkFacts;
 use dhcp4o6_protocol::ids::EndpointId;
@@ -26,7 +27,6 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{Instrument as _, Span};
@@ -90,8 +90,9 @@ pub struct Task {
     channels: Channels,
     /// The last orders seen.
     orders: Orders,
-    client6: Option<LinkSocket>,
-    arp: Option<LinkSocket>,
+    ports: Ports,
+    /// The hardware address that the host has on the TAP device.
+    tap_address: [u8; 6],
     install: Install,
     /// Inputs that effects have caused.
     outcomes: VecDeque<Outcome>,
@@ -119,13 +120,14 @@ enum Event {
 }
 
 impl Task {
-    /// A task that has not begun.
+    /// A task that has not begun. `tap_address` is for a TAP device, if it comes to that.
     pub fn new(
         id: LinkId,
         namespace: Option<String>,
         shared: Rc<Shared>,
         machine: Link,
         link: Place,
+        tap_address: [u8; 6],
         channels: Channels,
     ) -> Self {
         let orders = channels.orders.borrow().clone();
@@ -138,8 +140,8 @@ impl Task {
             machine,
             channels,
             orders,
-            client6: None,
-            arp: None,
+            ports: Ports::default(),
+            tap_address,
             outcomes: VecDeque::new(),
             refusals: Limiter::new(),
             warned: "",
@@ -201,19 +203,8 @@ impl Task {
     /// What happens next; `None` when the supervisor is gone.
     async fn next_event(&mut self) -> Option<Event> {
         let time = self.next_time();
-        let (client6, arp) = (&self.client6, &self.arp);
-        let readable = poll_fn(|cx| {
-            let ready = |socket: &Option<LinkSocket>, cx: &mut _| {
-                socket.as_ref().is_some_and(|s| s.poll_readable(cx).is_ready())
-            };
-            if ready(client6, cx) {
-                Poll::Ready(Port::Client6)
-            } else if ready(arp, cx) {
-                Poll::Ready(Port::Arp(EndpointId::FIRST))
-            } else {
-                Poll::Pending
-            }
-        });
+        let ports = &mut self.ports;
+        let readable = poll_fn(|cx| ports.poll_readable(cx));
         let event = tokio::select! {
             changed = self.channels.orders.changed() => {
                 changed.ok()?;
@@ -280,10 +271,13 @@ impl Task {
 
     async fn end(&mut self) {
         match self.orders.ending {
-            Some(Ending::Shutdown) | None => {}
+            // The client on it goes on as if nothing had happened, unless it is to release its lease too.
+            Some(Ending::Shutdown) | None if !self.orders.settings.release_on_stop => {}
+            Some(Ending::Shutdown) | None => self.close_tap(),
             Some(Ending::Gone | Ending::Unmanaged) => {
                 self.feed(Input::Link(&Arc::default())).await;
                 self.install.leave().await;
+                self.close_tap();
             }
         }
         tracing::info!("link stopped");
@@ -318,13 +312,12 @@ impl Task {
         tokio::task::yield_now().await;
     }
 
-    /// Takes one datagram from a socket; `None` when there is none or the socket is closed.
+    /// Takes one datagram or frame from a port; `None` when there is none or the port is closed.
     fn handle_next(&mut self, port: Port) -> Option<Effects> {
-        let socket = match port {
-            Port::Client6 => self.client6.as_ref()?,
-            Port::Arp(_) => self.arp.as_ref()?,
-            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => return None,
-        };
+        if port == Port::Tap {
+            return self.handle_frame();
+        }
+        let socket = self.ports.socket(port)?;
         let mut buffer = self.shared.buffer.borrow_mut();
         let received = socket.receive(&mut buffer)?;
         let payload = buffer.get(received.start..received.end)?;

@@ -10,10 +10,11 @@ use crate::rest::Rest;
 use crate::roster::{self, Entry, Wanted};
 use crate::store::LinkKey;
 use crate::task::{Channels, Ending, Orders, Task};
+use dhcp4o6_netlink::device;
 use dhcp4o6_protocol::ids::{Duid, HardwareAddress, Iaid};
 use dhcp4o6_protocol::record::LinkRecord;
 use dhcp4o6_protocol::role::link::Link;
-use dhcp4o6_protocol::settings::LinkSettings;
+use dhcp4o6_protocol::settings::{HcraClient, LinkSettings, Mode};
 use dhcp4o6_protocol::status::Status;
 use std::collections::BTreeSet;
 use std::io;
@@ -124,7 +125,30 @@ impl Supervisor {
             if let Err(error) = open.access.sweep(targets, links).await {
                 tracing::warn!(netns = netns.name(), %error, "something of an earlier process stays");
             }
+            let taps = open.monitor.links().filter_map(|link| link.tap_of.as_deref());
+            for link in taps.filter(|link| !self.may_have_tap(netns.inode(), link)) {
+                tracing::debug!(
+                    netns = netns.name(),
+                    link,
+                    "removing the TAP device that an earlier process left"
+                );
+                if let Err(error) = device::remove(netns, link).await {
+                    tracing::warn!(netns = netns.name(), link, %error, "the TAP device of an earlier process stays");
+                }
+            }
         }
+    }
+
+    /// Whether the link of this name has, or may yet have, a TAP device for a DHCPv4 client of this host.
+    fn may_have_tap(&self, netns: u64, name: &str) -> bool {
+        let mut links =
+            self.links.iter().filter(|(id, _)| id.netns == netns).map(|(_, link)| link.orders.borrow());
+        links.any(|orders| {
+            let settings = &orders.settings;
+            orders.facts.name == name
+                && matches!(settings.mode, Mode::Auto | Mode::Hcra)
+                && settings.hcra.client == HcraClient::External
+        })
     }
 
     /// A task has ended, as ordered or by a panic.
@@ -259,6 +283,7 @@ impl Supervisor {
         let record = kept.unwrap_or_else(|| LinkRecord::new(identity::iaid(&key, |iaid| self.has(iaid))));
         let iaid = record.iaid;
         let settings = self.settings_of(config);
+        let tap_address = identity::tap_address(&duid, iaid);
         let machine = Link::new(config.settings.clone(), duid, record, seed);
         let resumed = self.resumed;
         let orders =
@@ -269,8 +294,15 @@ impl Supervisor {
         let traffic = Arc::new(TrafficMeter::default());
         let channels =
             Channels { orders: task_orders, requests, status: task_status, traffic: Arc::clone(&traffic) };
-        let mut task =
-            Box::new(Task::new(id, namespace.clone(), self.shared.clone(), machine, link, channels));
+        let mut task = Box::new(Task::new(
+            id,
+            namespace.clone(),
+            self.shared.clone(),
+            machine,
+            link,
+            tap_address,
+            channels,
+        ));
         let task = self.tasks.spawn_local(async move { task.run().await }).id();
         let running = Running {
             namespace: namespace.clone(),

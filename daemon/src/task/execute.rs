@@ -3,7 +3,7 @@
 use super::{Outcome, Task};
 use crate::clock::now;
 use crate::control::Notice;
-use crate::install::News;
+use crate::install::{News, Place};
 use crate::shared::Bound;
 use crate::sockets::LinkSocket;
 use dhcp4o6_protocol::ids::EndpointId;
@@ -19,12 +19,15 @@ impl Task {
     pub(super) async fn execute_one(&mut self, effect: Effect) {
         match effect {
             Effect::Open(port) => {
-                let result = self.open(port);
+                let result = self.open(port).await;
+                match &result {
+                    Ok(()) => tracing::debug!(?port, "opened"),
+                    Err(error) => tracing::debug!(?port, %error, "not opened"),
+                }
                 self.outcomes.push_back(Outcome::Opened(port, result));
             }
-            Effect::Close(Port::Client6) => self.client6 = None,
-            Effect::Close(Port::Arp(_)) => self.arp = None,
-            Effect::Close(Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap) => {}
+            Effect::Close(Port::Tap) => self.close_tap(),
+            Effect::Close(port) => self.ports.close(port),
             Effect::Send { via, source, to, payload } => self.send(via, source, to, &payload),
             Effect::Assign6(want) => self.install.assign(want).await,
             Effect::Configure(_, want) => {
@@ -38,41 +41,34 @@ impl Task {
             }
             Effect::Notify(endpoint, event) => self.notify(endpoint, event),
             Effect::Publish(status) => self.publish(status),
-            Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {}
+            Effect::Frame(frame) => self.send_frame(&frame),
+            Effect::Carrier(on) => self.set_carrier(on),
+            Effect::Resolve(_) => {}
             Effect::Refused(reason) => self.refuse(reason, None),
             Effect::Stopped => self.stopped = true,
         }
     }
 
-    fn open(&mut self, port: Port) -> Result<(), OpenError> {
-        let result = match (port, &self.orders.target.place) {
-            (Port::Arp(_), None) => Err(OpenError::NoLink),
-            (Port::Arp(_), Some(place)) => LinkSocket::open(port, place.access.netns(), place.index),
-            (Port::Cra6(_) | Port::Direct4(..) | Port::Tap, _) => Err(OpenError::Other(libc::ENOSYS)),
-            (Port::Client6 | Port::Native4, _) => {
-                LinkSocket::open(port, self.link.access.netns(), self.link.index)
-            }
+    async fn open(&mut self, port: Port) -> Result<(), OpenError> {
+        let place = match port {
+            Port::Tap => return self.open_tap().await,
+            Port::Arp(endpoint) | Port::Direct4(endpoint, _) => self.target(endpoint),
+            Port::Client6 | Port::Native4 | Port::Cra6(_) => Some(&self.link),
         };
-        match &result {
-            Ok(_) => tracing::debug!(?port, "opened"),
-            Err(error) => tracing::debug!(?port, %error, "not opened"),
-        }
-        let socket = result?;
-        match port {
-            Port::Client6 => self.client6 = socket,
-            Port::Arp(_) => self.arp = socket,
-            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
+        let place = place.ok_or(OpenError::NoLink)?;
+        if let Some(socket) = LinkSocket::open(port, place.access.netns(), place.index)? {
+            self.ports.put(socket);
         }
         Ok(())
     }
 
+    /// Where the IPv4 of an endpoint goes, if that exists.
+    fn target(&self, _endpoint: EndpointId) -> Option<&Place> {
+        self.orders.target.place.as_ref()
+    }
+
     fn send(&mut self, via: Port, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
-        let socket = match via {
-            Port::Client6 => self.client6.as_ref(),
-            Port::Arp(_) => self.arp.as_ref(),
-            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => None,
-        };
-        let sent = match socket {
+        let sent = match self.ports.socket(via) {
             Some(socket) => socket.send(source, to, payload),
             None => Err(io::ErrorKind::NotConnected.into()),
         };
@@ -85,7 +81,7 @@ impl Task {
         }
     }
 
-    fn refuse(&mut self, reason: Refused, error: Option<&io::Error>) {
+    pub(super) fn refuse(&mut self, reason: Refused, error: Option<&io::Error>) {
         self.channels.traffic.lock().refused.count(reason);
         if let Some(suppressed) = self.refusals.admit(reason, now()) {
             tracing::debug!(%reason, suppressed, error = error.map(tracing::field::display), "{}", reason.why());

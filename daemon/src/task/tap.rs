@@ -1,0 +1,66 @@
+//! The TAP device on which a DHCPv4 client of this host runs: in the namespace of the link, from when the role opens it.
+
+use super::Task;
+use crate::clock::now;
+use dhcp4o6_netlink::device;
+use dhcp4o6_protocol::machine::{Effects, Input, Machine as _, OpenError};
+use dhcp4o6_protocol::refused::Refused;
+use std::io;
+
+impl Task {
+    pub(super) async fn open_tap(&mut self) -> Result<(), OpenError> {
+        if self.ports.tap().is_none() {
+            let name = &self.orders.facts.name;
+            let tap = device::open(self.link.access.netns(), name, self.tap_address).await;
+            let device = device::name(name);
+            match &tap {
+                Ok(_) => tracing::info!(device, "a DHCPv4 client may run on this device"),
+                Err(error) => tracing::warn!(device, %error, "no device for a DHCPv4 client"),
+            }
+            self.ports.put_tap(tap?);
+        }
+        Ok(())
+    }
+
+    /// Lets the device go for good, if it is open.
+    pub(super) fn close_tap(&mut self) {
+        if let Some(tap) = self.ports.take_tap()
+            && let Err(error) = tap.remove()
+        {
+            tracing::warn!(%error, "the device for a DHCPv4 client stays");
+        }
+    }
+
+    pub(super) fn set_carrier(&self, on: bool) {
+        let Some(tap) = self.ports.tap() else { return };
+        match tap.set_carrier(on) {
+            Ok(()) => tracing::debug!(on, "carrier for the DHCPv4 client"),
+            Err(error) => tracing::warn!(on, %error, "the carrier for the DHCPv4 client stays as it is"),
+        }
+    }
+
+    pub(super) fn send_frame(&mut self, frame: &[u8]) {
+        let sent = match self.ports.tap() {
+            Some(tap) => tap.send(frame),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        match sent {
+            Ok(()) => {
+                tracing::trace!(octets = frame.len(), "frame sent");
+                self.channels.traffic.lock().sent += 1;
+            }
+            Err(error) => self.refuse(Refused::SendError, Some(&error)),
+        }
+    }
+
+    /// Takes one frame; `None` when there is none or the device is closed.
+    pub(super) fn handle_frame(&mut self) -> Option<Effects> {
+        let mut buffer = self.shared.buffer.borrow_mut();
+        let frame = self.ports.tap()?.receive(&mut buffer)?;
+        let mut effects = Effects::new();
+        tracing::trace!(octets = frame.len(), "frame received");
+        self.machine.handle(now(), Input::Frame(frame), &mut effects);
+        self.channels.traffic.lock().received += 1;
+        Some(effects)
+    }
+}
