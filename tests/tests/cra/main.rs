@@ -1,0 +1,3 @@
+//! Client relay agents and the transport roles, with stock clients in front of them and stock servers behind.
+
+mod clients;
