@@ -3,7 +3,7 @@
 //! `cargo run --release -p dhcp4o6-protocol --example engine4 [loaded|given] [bindings]`; one million unless given.
 #![allow(clippy::unwrap_used, reason = "a program for developers: what goes wrong may stop it")]
 
-use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State, Transport};
 use dhcp4o6_protocol::ids::Xid4;
 use dhcp4o6_protocol::rng::Rng;
 use dhcp4o6_protocol::server4::settings::{LeaseTimes, Limits, Pool, Serves, Settings, Subnet};
@@ -68,7 +68,7 @@ fn message(number: u32, kind: u8, mut options: Vec<(u8, Vec<u8>)>, ciaddr: Ipv4A
 fn ask(engine: &mut Engine, now: Instant, number: u32, octets: &[u8]) -> Ipv4Addr {
     let message = Message::parse(octets).unwrap();
     let hop = Hop { link_address: "2001:db8:ffff::1".parse().unwrap(), interface_id: Some(b"eth 0/1/2:100") };
-    let way = Way { interface: "lan0", client: source(number), hops: vec![hop] };
+    let way = Way { interface: "lan0", client: source(number), hops: vec![hop], ..Way::default() };
     let (mut tally, mut changes, mut notices) = (Tally::default(), Vec::new(), Vec::new());
     let mut cx = Cx {
         may_grant: true,
@@ -77,7 +77,7 @@ fn ask(engine: &mut Engine, now: Instant, number: u32, octets: &[u8]) -> Ipv4Add
         notices: &mut notices,
         refused: None,
     };
-    let query = Query { message: &message, way: &way, unicast: false };
+    let query = Query { message: &message, way: &way, unicast: false, most: usize::MAX };
     let answer = engine.handle(now, &query, &mut cx).unwrap().unwrap();
     Message::parse(&answer).unwrap().yiaddr
 }
@@ -134,6 +134,7 @@ fn loaded(count: u32) {
                 expires_at: Some(begun_at + Duration::from_secs(3600) + Duration::from_micros(number.into())),
                 origin: Origin::Network(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
                 source,
+                transport: Transport::Dhcp6,
                 host_name: Vec::new(),
                 softwire: None,
             }));

@@ -75,6 +75,19 @@ pub enum Origin {
     Link(u64, Vec<u8>),
 }
 
+/// By what a client's message came, and so whose address its source is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// DHCPv6, or DHCPv4 over DHCPv6: the client's own.
+    #[default]
+    Dhcp6,
+    /// A client relay agent (draft-ietf-dhc-dhcpv4-over-ipv6): the agent's.
+    Agent,
+    /// IPv4: that of the relay agent, IPv4-mapped, or `::ffff:0.0.0.0` where there is none.
+    Ipv4,
+}
+
 /// A DHCPv4 client's hold on a slot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Binding4 {
@@ -90,8 +103,10 @@ pub struct Binding4 {
     pub expires_at: Option<Instant>,
     /// Where the client was.
     pub origin: Origin,
-    /// The client's IPv6 address in the last message.
+    /// Where the last message came from, other than one from the leased address itself.
     pub source: Ipv6Addr,
+    /// Whose address that is.
+    pub transport: Transport,
     /// Option 12 as sent, at most 255 octets; empty when there was none.
     pub host_name: Vec<u8>,
     /// Option 109: the client's end of a softwire (RFC 8539).

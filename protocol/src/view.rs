@@ -51,8 +51,14 @@ pub struct Question {
     pub source: Option<Ipv6Addr>,
     /// Link-address of the relay agent next to the client; it comes directly when both this and the next are `None`.
     pub link_address: Option<Ipv6Addr>,
-    /// Interface-id of that relay agent.
+    /// Interface-id of that relay agent; with `giaddr` its circuit-id.
     pub interface_id: Option<Vec<u8>>,
+    /// A client relay agent: the query comes by port 67 from this address, or through the TRA that `giaddr` is.
+    pub agent: Option<Ipv6Addr>,
+    /// Address of an IPv4 relay agent.
+    pub giaddr: Option<Ipv4Addr>,
+    /// What that one says in sub-option 5 of option 82.
+    pub link_selection: Option<Ipv4Addr>,
     /// Option 61.
     pub client_id: Option<Vec<u8>>,
     /// Hardware type and address, for clients without option 61.

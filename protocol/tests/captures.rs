@@ -317,7 +317,7 @@ fn what_real_servers_answered_finds_its_client_behind_the_external_engine_s46_04
             let client = with_agent(&asked.payload, 0, Ipv4Addr::UNSPECIFIED, None);
             let message = v4::Message::parse(&client).unwrap();
             let address: Ipv6Addr = "fe80::5eff:fe10:2".parse().unwrap();
-            let way = Way { interface: "lan0", client: address, hops: Vec::new() };
+            let way = Way { interface: "lan0", client: address, ..Way::default() };
             let back = Back {
                 xid: None,
                 interface: 3,
@@ -328,7 +328,7 @@ fn what_real_servers_answered_finds_its_client_behind_the_external_engine_s46_04
                 asked: Asked::default(),
             };
             let mut out = Vec::new();
-            let query = Query { message: &message, way: &way, unicast: false };
+            let query = Query { message: &message, way: &way, unicast: false, most: usize::MAX };
             engine.forward(&query, &back, &mut out).unwrap();
             let [Effect::Send { payload: sent, .. }] = &out[..] else { panic!("one server") };
             // The question is the one that the server was asked, but for our option 82 and the size it needs.

@@ -25,7 +25,7 @@ mod store {
     }
 }
 
-use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State, Transport};
 use dhcp4o6_protocol::time::Instant;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -54,6 +54,7 @@ pub fn record(number: u32) -> Record {
         expires_at: Some(Instant::from_secs(4600)),
         origin: Origin::Network(u64::from(number)),
         source: Ipv6Addr::from_bits(u128::from(number) << 64 | 1),
+        transport: Transport::Dhcp6,
         host_name: vec![b'h'; 57],
         softwire: None,
     })

@@ -8,7 +8,7 @@ mod live;
 mod times;
 
 use super::*;
-use dhcp4o6_protocol::binding::{Binding4, ClientKey, Holder, Origin, Slot4, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Holder, Origin, Slot4, State, Transport};
 use dhcp4o6_protocol::time::Instant as Moment;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -60,6 +60,7 @@ fn lease(number: u32, mark: u32) -> Record {
         expires_at: Some(Moment::from_secs(100 + u64::from(mark))),
         origin: Origin::Network(u64::from(number)),
         source: Ipv6Addr::LOCALHOST,
+        transport: Transport::Dhcp6,
         host_name: vec![b'x'; (mark % 20) as usize],
         softwire: None,
     })

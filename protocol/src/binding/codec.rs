@@ -4,7 +4,7 @@
 //! the highest bit set in all octets but the last. Where something may be absent, a bit of the second octet tells. How
 //! long an octet string is, is not judged here.
 
-use super::{Binding4, Binding6, ClientKey, Holder, Origin, PortSet, Record, Slot4, Slot6, State};
+use super::{Binding4, Binding6, ClientKey, Holder, Origin, PortSet, Record, Slot4, Slot6, State, Transport};
 use crate::ids::Duid;
 use crate::time::Instant;
 use crate::wire::Reader;
@@ -30,6 +30,7 @@ mod flag {
     pub(super) const SOFTWIRE: u8 = 1 << 4;
     pub(super) const HARDWARE: u8 = 1 << 5;
     pub(super) const LINK: u8 = 1 << 6;
+    pub(super) const TRANSPORT: u8 = 1 << 7;
     pub(super) const PREFERRED: u8 = 1 << 4;
     pub(super) const PREFIX: u8 = 1 << 5;
 }
@@ -77,7 +78,10 @@ fn lease4(binding: &Binding4, out: &mut Vec<u8>) {
     flags |= if binding.softwire.is_some() { flag::SOFTWIRE } else { 0 };
     flags |= if matches!(binding.client, ClientKey::Hardware(..)) { flag::HARDWARE } else { 0 };
     flags |= link_flag(&binding.origin);
+    let transport = transport(binding.transport);
+    flags |= if transport.is_some() { flag::TRANSPORT } else { 0 };
     out.extend([LEASE4, flags]);
+    out.extend(transport);
     slot4(binding.slot, out);
     match &binding.client {
         ClientKey::Id(id) => string(id, out),
@@ -114,6 +118,15 @@ const fn state(state: State) -> u8 {
         State::Bound => 0,
         State::Released => 1,
         State::Declined => 2,
+    }
+}
+
+/// Nothing is said of DHCPv6, which came first.
+const fn transport(transport: Transport) -> Option<u8> {
+    match transport {
+        Transport::Dhcp6 => None,
+        Transport::Agent => Some(1),
+        Transport::Ipv4 => Some(2),
     }
 }
 
@@ -222,9 +235,11 @@ impl Input<'_> {
     }
 
     fn lease4(&mut self) -> Option<Binding4> {
-        use flag::{EXPIRES, HARDWARE, LINK, PORTS, SOFTWIRE, STATE};
-        let flags = self.flags(STATE | PORTS | EXPIRES | SOFTWIRE | HARDWARE | LINK)?;
+        use flag::{EXPIRES, HARDWARE, LINK, PORTS, SOFTWIRE, STATE, TRANSPORT};
+        let flags = self.flags(STATE | PORTS | EXPIRES | SOFTWIRE | HARDWARE | LINK | TRANSPORT)?;
+        let transport = if flags & TRANSPORT == 0 { Transport::Dhcp6 } else { self.transport()? };
         Some(Binding4 {
+            transport,
             state: state_of(flags)?,
             slot: self.slot4(flags)?,
             client: if flags & HARDWARE == 0 {
@@ -254,6 +269,14 @@ impl Input<'_> {
             expires_at: self.moment_if(flags & EXPIRES != 0)?,
             origin: self.origin(flags)?,
         })
+    }
+
+    fn transport(&mut self) -> Option<Transport> {
+        match self.0.u8()? {
+            1 => Some(Transport::Agent),
+            2 => Some(Transport::Ipv4),
+            _ => None,
+        }
     }
 
     fn slot4(&mut self, flags: u8) -> Option<Slot4> {

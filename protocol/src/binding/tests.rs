@@ -52,7 +52,9 @@ fn bindings4() -> impl Strategy<Value = Binding4> {
         (any::<u8>(), strings()).prop_map(|(kind, address)| ClientKey::Hardware(kind, address)),
     ];
     let when = (states(), moments(), maybe(moments()));
-    let whence = (origins(), any::<Ipv6Addr>(), strings(), any::<Option<Ipv6Addr>>());
+    let transport = prop_oneof![Just(Transport::Dhcp6), Just(Transport::Agent), Just(Transport::Ipv4)];
+    let source = (any::<Ipv6Addr>(), transport);
+    let whence = (origins(), source, strings(), any::<Option<Ipv6Addr>>());
     (slots4(), client, when, whence).prop_map(|(slot, client, when, whence)| Binding4 {
         slot,
         client,
@@ -60,7 +62,8 @@ fn bindings4() -> impl Strategy<Value = Binding4> {
         changed_at: when.1,
         expires_at: when.2,
         origin: whence.0,
-        source: whence.1,
+        source: whence.1.0,
+        transport: whence.1.1,
         host_name: whence.2,
         softwire: whence.3,
     })
@@ -142,6 +145,7 @@ fn usual() -> Binding4 {
         expires_at: Some(Instant::from_secs(2)),
         origin: Origin::Network(0x2001_0db8_0001_0002),
         source: "2001:db8:1:2::5".parse().unwrap(),
+        transport: Transport::Dhcp6,
         host_name: b"cpe".to_vec(),
         softwire: None,
     }
@@ -172,6 +176,10 @@ fn the_form_on_disk_does_not_change() {
         "20010db8000100020000000000000005 00 20010db8000000000000000000000001",
     ];
     assert_eq!(hex(&encoded(&Record::Lease4(shared))), octets.concat().replace(' ', ""));
+    for (transport, octet) in [(Transport::Agent, "01"), (Transport::Ipv4, "02")] {
+        let other = usual.concat().replacen("01 08", &format!("01 88 {octet}"), 1).replace(' ', "");
+        assert_eq!(hex(&encoded(&Record::Lease4(Binding4 { transport, ..self::usual() }))), other);
+    }
     let delegated = Binding6 {
         slot: Slot6::Prefix("2001:db8:8000::".parse().unwrap(), 56),
         client: Duid::link_layer(1, &[2, 0, 0x5e, 0x10, 0, 1]).unwrap(),
@@ -221,6 +229,11 @@ fn values_out_of_their_range_are_no_record() {
     assert_eq!(Record::decode(&encoded(&Record::Gone6(long))), Err(BadRecord));
     let short_duid = [5, 192, 0, 2, 7, 1, 2, 0, 1];
     assert_eq!(Record::decode(&short_duid), Err(BadRecord));
+    for transport in [0, 3, 255] {
+        let mut octets = encoded(&Record::Lease4(Binding4 { transport: Transport::Agent, ..usual() }));
+        octets[2] = transport;
+        assert_eq!(Record::decode(&octets), Err(BadRecord), "{transport}");
+    }
     for octets in [&[][..], &[0], &[7], &[255; 300], &[1, 0b11, 0, 0, 0, 0], &[2, 1, 192, 0, 2, 7]] {
         assert_eq!(Record::decode(octets), Err(BadRecord), "{octets:?}");
     }

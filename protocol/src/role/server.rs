@@ -271,6 +271,7 @@ impl Server {
             way: &way,
             // draft01 has a transaction id where RFC 7341 has the flag.
             unicast: profile == WireProfile::Rfc7341 && message.is_unicast(),
+            most: usize::MAX,
         };
         let xid = (profile == WireProfile::Draft01).then(|| message.xid());
         // draft01 knows no softwires.

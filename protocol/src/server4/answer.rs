@@ -1,25 +1,17 @@
 //! What a client is told (RFC 2131 §4.3.1, table 3).
 
 use super::settings::{LeaseTimes, OptionSet, Settings, Subnet};
-use super::shared;
 use super::who::client_id;
+use super::{Asked, shared};
 use crate::binding::Slot4;
-use crate::params::{MAX_MESSAGE_SIZE, MIN_HEADER4, MIN_MESSAGE4};
+use crate::params::{MIN_HEADER4, MIN_MESSAGE4};
 use crate::refused::Refused;
 use crate::tally::{Done, Tally};
 use crate::time::Lifetime;
-use crate::wire::v4::{BOOTREPLY, COOKIE, Message, MessageType, code, write_option};
-use crate::wire::v4_option::number16;
+use crate::wire::v4::{BOOTREPLY, BROADCAST, COOKIE, Message, MessageType, code, write_option};
 use crate::wire::writer::Writer;
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// IPv4 and UDP headers, which option 57 counts (RFC 2132 §9.10).
-const HEADERS: usize = 28;
-/// What every client takes, however little it says it does.
-const LEAST: u16 = 576;
-/// Octets we write at most, whatever a client says it takes: with relay headers around it, it still is a datagram.
-const MOST: usize = 32_768;
 
 /// Options that the engine itself decides about. They are never taken from the configuration.
 const OURS: &[u8] = &[
@@ -93,6 +85,8 @@ pub(super) struct Answer<'a> {
     pub(super) rapid: bool,
     /// Option 118 chose the subnet and is returned (RFC 3011).
     pub(super) subnet_selection: Option<Ipv4Addr>,
+    /// Octets that it may have.
+    pub(super) most: usize,
     pub(super) values: Values<'a>,
 }
 
@@ -101,7 +95,7 @@ impl Answer<'_> {
     pub(super) fn emit(&self, tally: &mut Tally) -> Result<Vec<u8>, Refused> {
         let request = self.request;
         let yiaddr = self.granted.map_or(Ipv4Addr::UNSPECIFIED, |granted| granted.slot.address);
-        let mut body = Body::begin(request, self.ciaddr, yiaddr);
+        let mut body = Body::begin(request, request.flags, self.ciaddr, yiaddr, self.most);
         if let Some(kind) = self.kind {
             body.kind(kind, self.values.settings.server_id);
         }
@@ -135,12 +129,24 @@ impl Answer<'_> {
     }
 }
 
-/// A NAK: nothing but who says it, to whom, and why.
-pub(super) fn nak(request: &Message<'_>, server_id: Ipv4Addr, why: &str) -> Result<Vec<u8>, Refused> {
-    let mut body = Body::begin(request, Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
+/// A NAK: nothing but who says it, to whom, and why. A relay agent has to broadcast it, since the client may have an
+/// address that does not reach it (RFC 2131 §4.3.2).
+pub(super) fn nak(
+    asked: &Asked<'_>,
+    server_id: Ipv4Addr,
+    why: &str,
+    tally: &mut Tally,
+) -> Result<Vec<u8>, Refused> {
+    let request = asked.message;
+    let broadcast = if asked.who.way.four.giaddr.is_some() { BROADCAST } else { 0 };
+    let nowhere = Ipv4Addr::UNSPECIFIED;
+    let mut body = Body::begin(request, request.flags | broadcast, nowhere, nowhere, asked.most);
     body.kind(MessageType::NAK, server_id);
     body.must(code::MESSAGE, why.as_bytes());
     let last = Last::of(request, true, body.room());
+    if last.dropped {
+        tally.count(Done::OptionsDropped);
+    }
     body.finish(last)
 }
 
@@ -194,17 +200,13 @@ struct Body {
 }
 
 impl Body {
-    fn begin(request: &Message<'_>, ciaddr: Ipv4Addr, yiaddr: Ipv4Addr) -> Self {
+    fn begin(request: &Message<'_>, flags: u16, ciaddr: Ipv4Addr, yiaddr: Ipv4Addr, most: usize) -> Self {
         let mut w = Writer::with_capacity(MIN_MESSAGE4 + 255);
         w.u8(BOOTREPLY).u8(request.htype).u8(request.hlen).u8(0);
-        w.u32(request.xid.0).u16(0).u16(request.flags);
+        w.u32(request.xid.0).u16(0).u16(flags);
         w.ipv4(ciaddr).ipv4(yiaddr).ipv4(Ipv4Addr::UNSPECIFIED).ipv4(request.giaddr);
         w.bytes(&request.chaddr).bytes(&[0; 64 + 128]).bytes(&COOKIE);
-        // Without option 57 what counts is not IPv4, whose datagrams may be cut to 576 octets, but IPv6.
-        let size = request.option(code::MAX_MESSAGE_SIZE).and_then(|value| number16(&value));
-        let limit =
-            usize::from(size.map_or(MAX_MESSAGE_SIZE, |size| size.max(LEAST))).saturating_sub(HEADERS);
-        Self { writer: w, room: limit.min(MOST).saturating_sub(MIN_HEADER4 + 1) }
+        Self { writer: w, room: most.saturating_sub(MIN_HEADER4 + 1) }
     }
 
     fn room(&self) -> usize {

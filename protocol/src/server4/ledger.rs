@@ -9,6 +9,7 @@ use super::settings::{Limits, Settings};
 use super::table::{Entry, Id, Table, Timed};
 use super::who::{Who, circuit_of};
 use crate::binding::{Binding4, Holder, PortSet, Record, Slot4, State};
+use crate::provider::{Notice, TunnelBinding};
 use crate::time::{Instant, earliest};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -31,6 +32,10 @@ pub(super) struct Ledger {
     counts: Counts,
     /// More has ended than was noticed; to be looked at then.
     behind: Option<Instant>,
+    /// What changed of the addresses behind client relay agents, until somebody takes it.
+    pub(super) tunnels: Vec<Notice>,
+    /// What had ended when it was looked at first, nobody has to be told of.
+    began_at: Option<Instant>,
 }
 
 impl Ledger {
@@ -43,6 +48,8 @@ impl Ledger {
             reserved: Reserved::default(),
             counts: Counts::new(settings, keyed),
             behind: None,
+            tunnels: Vec::new(),
+            began_at: None,
         };
         ledger.configure(settings);
         ledger
@@ -84,18 +91,36 @@ impl Ledger {
     /// This is all that is known of its slot. `circuit` 0 is unknown.
     pub(super) fn put(&mut self, binding: &Binding4, circuit: u32, softwire_at: Instant) {
         let slot = binding.slot;
-        self.forget(slot);
+        let before = self.take_out(slot);
         // What names its link names its circuit; for others it is kept as long as somebody counts.
         let is_told = circuit == circuit_of(&binding.origin, self.keyed);
         let circuit = if is_told || !self.counts.places.with_circuits() { 0 } else { circuit };
         if self.table.insert(binding, circuit, softwire_at).is_some() {
             self.count_in(slot);
         }
+        let after = self.table.get(slot).and_then(Entry::tunnel);
+        self.tell(before, after);
     }
 
     /// Nothing is known of the slot.
     pub(super) fn forget(&mut self, slot: Slot4) {
-        let Some((id, entry)) = self.table.remove(slot) else { return };
+        let before = self.take_out(slot);
+        self.tell(before, None);
+    }
+
+    /// Remembers for tunnel concentrators how an address is reached now, if that is not as it was.
+    fn tell(&mut self, before: Option<TunnelBinding>, after: Option<TunnelBinding>) {
+        let before = before.filter(|before| before.until.is_none_or(|end| Some(end) > self.began_at));
+        match after {
+            Some(after) if before != Some(after) => self.tunnels.push(Notice::BindingAdded(after)),
+            Some(_) => {}
+            None => self.tunnels.extend(before.map(Notice::BindingRemoved)),
+        }
+    }
+
+    /// Takes out the binding of a slot. What of it was not over may have told a way through a client relay agent.
+    fn take_out(&mut self, slot: Slot4) -> Option<TunnelBinding> {
+        let (id, entry) = self.table.remove(slot)?;
         if entry.live {
             self.counts.remove(&mut self.pools, id, &entry);
         }
@@ -105,6 +130,7 @@ impl Ledger {
             pool.idle.remove(Timed::new(entry.free_at(), id).0);
         }
         self.settle(slot);
+        entry.tunnel().filter(|_| entry.live)
     }
 
     /// Counts the binding of a slot where it belongs.
@@ -207,6 +233,7 @@ impl Ledger {
 
     /// Notices what has ended: offers, leases, the rest of declined addresses.
     pub(super) fn expire(&mut self, now: Instant) {
+        self.began_at.get_or_insert(now);
         if self.behind.is_some_and(|at| at > now) {
             return;
         }
@@ -225,9 +252,10 @@ impl Ledger {
 
     fn end(&mut self, id: Id) {
         let Some(entry) = self.table.entry(id) else { return };
-        let slot = entry.slot;
+        let (slot, before) = (entry.slot, entry.tunnel());
         self.counts.remove(&mut self.pools, id, entry);
         self.settle(slot);
+        self.tell(before, None);
     }
 
     /// True if the limits leave room for one more lease of a client at its place.

@@ -24,7 +24,8 @@ mod tests;
 mod used;
 mod who;
 
-use crate::binding::{Binding4, Holder, Record, Slot4, State};
+use crate::binding::{Binding4, Holder, Record, Slot4, State, Transport};
+use crate::params::MAX_MESSAGE_SIZE;
 use crate::provider::Notice;
 use crate::refused::Refused;
 use crate::rng::Rng;
@@ -46,6 +47,13 @@ use std::net::Ipv4Addr;
 use std::ops::Bound;
 use who::Who;
 
+/// IPv4 and UDP headers, which option 57 counts (RFC 2132 §9.10).
+const HEADERS: usize = 28;
+/// What every client takes, however little it says it does.
+const LEAST: u16 = 576;
+/// Octets we write at most, whatever a client says it takes: with relay headers around it, it still is a datagram.
+const MOST: usize = 32_768;
+
 /// A message from a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -53,8 +61,10 @@ pub struct Query<'a> {
     pub message: &'a v4::Message<'a>,
     /// How it came.
     pub way: &'a Way<'a>,
-    /// The client would have sent it by unicast (the U flag, RFC 7341 §6.3).
+    /// The client sent it by unicast, or would have (the U flag, RFC 7341 §6.3).
     pub unicast: bool,
+    /// Octets that an answer may have, if the client takes so many.
+    pub most: usize,
 }
 
 /// A change of the table: what to write, and what to put back if that cannot be written.
@@ -93,6 +103,8 @@ struct Asked<'a> {
     now: Instant,
     message: &'a v4::Message<'a>,
     unicast: bool,
+    /// Octets that an answer may have.
+    most: usize,
     who: Who<'a>,
     /// Indices in the settings, in order; none for RELEASE and DECLINE, which need none.
     subnets: Vec<usize>,
@@ -149,9 +161,19 @@ impl Engine {
             return Err(Refused::OpUnsupported);
         }
         let kind = message.kind();
-        let who = Who::of(query, self.ledger.keyed, self.settings.trust_inner_giaddr)?;
-        let mut asked =
-            Asked { now, message, unicast: query.unicast, who, subnets: Vec::new(), subnet_selection: None };
+        let mut who = Who::of(query, self.ledger.keyed, self.settings.trust_inner_giaddr)?;
+        if let Some(own) = query.way.four.own {
+            self.find_home(&mut who, own);
+        }
+        let mut asked = Asked {
+            now,
+            message,
+            unicast: query.unicast,
+            most: most(query),
+            who,
+            subnets: Vec::new(),
+            subnet_selection: None,
+        };
         match kind {
             Some(MessageType::RELEASE) => return self.release(&asked, cx),
             Some(MessageType::DECLINE) => return self.decline(&asked, cx),
@@ -202,19 +224,45 @@ impl Engine {
         self.ledger.pools.view(&self.settings)
     }
 
+    /// Has a client that speaks from its own address be where it was when it got that: it is reached there, wherever
+    /// its packets come in.
+    fn find_home(&self, who: &mut Who<'_>, own: Ipv4Addr) {
+        let leases = self.ledger.table.of_client(who.hash, &who.key);
+        let mut here = leases.filter(|entry| entry.slot.address == own);
+        let Some(entry) = here.next() else { return };
+        let (Some(origin), Some((source, transport))) = (entry.origin(), entry.source()) else { return };
+        who.place = self.ledger.keyed.origin(&origin);
+        (who.origin, who.circuit) = (origin, entry.circuit(self.ledger.keyed));
+        (who.source, who.transport) = (source, transport);
+    }
+
+    /// True if a subnet holds this address.
+    pub fn serves(&self, address: Ipv4Addr) -> bool {
+        self.subnets.holding(address).is_some()
+    }
+
+    /// What changed of the addresses behind client relay agents since this was asked last: for tunnel concentrators.
+    pub fn tunnels(&mut self) -> impl Iterator<Item = Notice> {
+        self.ledger.tunnels.drain(..)
+    }
+
     /// Finds the subnets that serve the sender.
     fn place(&self, asked: &mut Asked<'_>) {
         let message = asked.message;
-        let agent = message.option(code::RELAY_AGENT);
+        let way = asked.who.way;
+        // By DHCPv6 whoever hands over a message has judged whether this can be believed.
+        let agent = message.option(code::RELAY_AGENT).filter(|_| way.transport == Transport::Dhcp6);
         let link_selection = agent
             .as_deref()
             .and_then(AgentInformation::parse)
-            .and_then(|agent| v4_option::address(agent.first(agent::code::LINK_SELECTION)?));
+            .and_then(|agent| v4_option::address(agent.first(agent::code::LINK_SELECTION)?))
+            .or(way.four.link_selection);
         let subnet_selection =
             message.address(code::SUBNET_SELECTION).filter(|_| self.settings.subnet_selection);
         let giaddr = Some(message.giaddr)
-            .filter(|giaddr| self.settings.trust_inner_giaddr && !giaddr.is_unspecified());
-        let signs = Signs { link_selection, subnet_selection, giaddr, way: asked.who.way };
+            .filter(|giaddr| self.settings.trust_inner_giaddr && !giaddr.is_unspecified())
+            .or(way.four.giaddr);
+        let signs = Signs { link_selection, subnet_selection, giaddr, way };
         asked.subnets = self.subnets.choose(&signs, &mut Steps::default());
         asked.subnet_selection = subnet_selection;
     }
@@ -389,6 +437,7 @@ impl Engine {
             ciaddr: if kind == Some(MessageType::ACK) { message.ciaddr } else { Ipv4Addr::UNSPECIFIED },
             rapid,
             subnet_selection: asked.subnet_selection,
+            most: asked.most,
             values: Values {
                 reservation,
                 subnet: index.and_then(|index| self.settings.subnets.get(index)),
@@ -400,8 +449,22 @@ impl Engine {
 
     fn nak(&self, asked: &Asked<'_>, why: &str, cx: &mut Cx<'_>) -> Reply {
         cx.tally.count(Done::Nak);
-        nak(asked.message, self.settings.server_id, why).map(Some)
+        nak(asked, self.settings.server_id, why, cx.tally).map(Some)
     }
+}
+
+/// Octets that the answer to a message may have.
+fn most(query: &Query<'_>) -> usize {
+    let stated = query.message.option(code::MAX_MESSAGE_SIZE).and_then(|value| v4_option::number16(&value));
+    // Without option 57 every host takes so much of IPv4 as need not be cut, and a 4o6 client what IPv6 carries.
+    let usual = match query.way.transport {
+        Transport::Dhcp6 => MAX_MESSAGE_SIZE,
+        Transport::Agent | Transport::Ipv4 => LEAST,
+    };
+    usize::from(stated.map_or(usual, |size| size.max(LEAST)))
+        .saturating_sub(HEADERS)
+        .min(query.most)
+        .min(MOST)
 }
 
 /// Option 80 is followed unless the client may do without IPv4 (RFC 8925 §3.3) or still has to set up a softwire.

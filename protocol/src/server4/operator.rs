@@ -7,10 +7,10 @@ use super::select::{Signs, Steps};
 use super::table::Entry;
 use super::who::Who;
 use super::{Change, Engine};
-use crate::binding::{ClientKey, Holder, Record, Slot4, State};
+use crate::binding::{ClientKey, Holder, Record, Slot4, State, Transport};
 use crate::time::Instant;
 use crate::view::{Impossible, Question, Selection};
-use crate::way::{Hop, Way};
+use crate::way::{Four, Hop, Way, station};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
 
@@ -20,16 +20,7 @@ const SOMEBODY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 impl Engine {
     /// What a query would get, and why.
     pub fn select(&self, now: Instant, question: &Question) -> Selection {
-        let is_relayed = question.link_address.is_some() || question.interface_id.is_some();
-        let hop = Hop {
-            link_address: question.link_address.unwrap_or(Ipv6Addr::UNSPECIFIED),
-            interface_id: question.interface_id.as_deref(),
-        };
-        let way = Way {
-            interface: question.interface.as_deref().or(self.subnets.an_interface()).unwrap_or_default(),
-            client: question.source.unwrap_or(SOMEBODY),
-            hops: if is_relayed { vec![hop] } else { Vec::new() },
-        };
+        let way = self.way(question);
         let key = match (&question.client_id, &question.hardware) {
             (Some(id), _) => ClientKey::Id(id.clone()),
             (None, Some((kind, octets))) => ClientKey::Hardware(*kind, octets.clone()),
@@ -40,9 +31,9 @@ impl Engine {
         who.requested = question.requested;
         let mut steps = Steps::recorded();
         let signs = Signs {
-            link_selection: None,
+            link_selection: way.four.link_selection,
             subnet_selection: question.subnet_selection.filter(|_| self.settings.subnet_selection),
-            giaddr: None,
+            giaddr: way.four.giaddr,
             way: &way,
         };
         let subnets = self.subnets.choose(&signs, &mut steps);
@@ -61,6 +52,37 @@ impl Engine {
         let index = slot.and_then(|slot| self.subnets.holding(slot.address)).or(subnets.first().copied());
         let subnet = index.map(|index| self.subnets.name(index).to_owned());
         Selection { subnet, address: slot, steps: steps.finish() }
+    }
+
+    /// The way that the query of a question would come.
+    fn way<'q>(&'q self, question: &'q Question) -> Way<'q> {
+        let mapped = question.giaddr.as_ref().map(Ipv4Addr::to_ipv6_mapped);
+        let is_relayed = question.link_address.is_some() || question.interface_id.is_some();
+        let hop = Hop {
+            link_address: question.link_address.or(mapped).unwrap_or(Ipv6Addr::UNSPECIFIED),
+            interface_id: question.interface_id.as_deref(),
+        };
+        let (client, transport) = match (question.agent, mapped) {
+            (Some(agent), _) => (agent, Transport::Agent),
+            (None, Some(relay)) => (relay, Transport::Ipv4),
+            (None, None) => (question.source.unwrap_or(SOMEBODY), Transport::Dhcp6),
+        };
+        let named = question.interface.as_deref();
+        Way {
+            // Through agents it comes in anywhere.
+            interface: named
+                .or_else(|| self.subnets.an_interface().filter(|_| transport == Transport::Dhcp6))
+                .unwrap_or_default(),
+            client,
+            transport,
+            hops: if is_relayed || mapped.is_some() { vec![hop] } else { Vec::new() },
+            four: Four {
+                giaddr: question.giaddr,
+                link_selection: question.link_selection,
+                station: question.hardware.as_ref().map_or(0, |(_, octets)| station(octets)),
+                ..Four::default()
+            },
+        }
     }
 
     /// Ends a lease: its client is refused at the next renewal. Ends the rest of a declined address, too.

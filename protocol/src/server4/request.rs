@@ -102,7 +102,8 @@ impl Engine {
             changed_at: now,
             expires_at: lifetime.and_then(|lifetime| lifetime.end(now)),
             origin: asked.who.origin.clone(),
-            source: asked.who.way.client,
+            source: asked.who.source,
+            transport: asked.who.transport,
             host_name,
             softwire: softwire.map(|(address, _)| address),
         };

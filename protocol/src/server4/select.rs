@@ -3,7 +3,7 @@
 use super::settings::{Serves, Settings};
 use crate::ids::hex;
 use crate::prefix::{Prefix4, Prefix6};
-use crate::way::Way;
+use crate::way::{Four, Way};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -36,7 +36,7 @@ pub(super) struct Signs<'a> {
     pub(super) link_selection: Option<Ipv4Addr>,
     /// Option 118 (RFC 3011), if it is to be followed.
     pub(super) subnet_selection: Option<Ipv4Addr>,
-    /// The inner giaddr, if it is to be believed.
+    /// The address of an IPv4 relay agent, or the inner giaddr, if it is to be believed.
     pub(super) giaddr: Option<Ipv4Addr>,
     pub(super) way: &'a Way<'a>,
 }
@@ -50,6 +50,7 @@ enum Rule {
     Source,
     Interface,
     Giaddr,
+    Address,
     Anybody,
 }
 
@@ -62,6 +63,7 @@ const RULES: &[Rule] = &[
     Rule::Source,
     Rule::Interface,
     Rule::Giaddr,
+    Rule::Address,
     Rule::Anybody,
 ];
 
@@ -75,6 +77,7 @@ impl Rule {
             Self::Source => "source",
             Self::Interface => "interface",
             Self::Giaddr => "giaddr",
+            Self::Address => "address",
             Self::Anybody => "any client",
         }
     }
@@ -165,15 +168,23 @@ impl Subnets {
                     let subnets = self.interface_ids.get(*id).cloned().unwrap_or_default();
                     self.noted(*rule, &Hex(id), subnets, steps)
                 }),
-                Rule::Source => {
-                    let client = signs.way.client;
-                    self.noted(*rule, &client, self.sources.holding(client), steps)
-                }
+                Rule::Source => first_of(signs.way.source().into_iter(), |client| {
+                    self.noted(*rule, client, self.sources.holding(*client), steps)
+                }),
                 Rule::Interface => {
-                    let name = signs.way.interface;
-                    self.noted(*rule, &name, self.interfaces.get(name).cloned().unwrap_or_default(), steps)
+                    let name = Some(signs.way.interface).filter(|name| !name.is_empty());
+                    first_of(name.into_iter(), |name| {
+                        let subnets = self.interfaces.get(*name).cloned().unwrap_or_default();
+                        self.noted(*rule, name, subnets, steps)
+                    })
                 }
                 Rule::Giaddr => self.by_address(*rule, signs.giaddr, steps),
+                Rule::Address => {
+                    let Four { own, here, .. } = &signs.way.four;
+                    first_of(own.iter().chain(*here), |address| {
+                        self.by_address(*rule, Some(**address), steps)
+                    })
+                }
                 Rule::Anybody => {
                     self.noted(*rule, &"whoever no other subnet serves", self.anybody.clone(), steps)
                 }

@@ -3,7 +3,8 @@
 use super::keyed::{Keyed, upper};
 use super::ordered::Ordered;
 use super::who::circuit_of;
-use crate::binding::{Binding4, ClientKey, Origin, Slot4, State};
+use crate::binding::{Binding4, ClientKey, Origin, Slot4, State, Transport};
+use crate::provider::TunnelBinding;
 use crate::time::Instant;
 use crate::wire::reader::Reader;
 use std::collections::BTreeMap;
@@ -135,6 +136,22 @@ impl Entry {
         Rest::read(&self.rest).and_then(|rest| rest.softwire)
     }
 
+    /// Where its last message came from, and whose address that is.
+    pub(super) fn source(&self) -> Option<(Ipv6Addr, Transport)> {
+        Rest::read(&self.rest).map(|rest| (rest.source, rest.transport))
+    }
+
+    /// What a tunnel concentrator has to know of it: of a whole address that a client behind a client relay agent has.
+    pub(super) fn tunnel(&self) -> Option<TunnelBinding> {
+        let (agent, transport) = self.source()?;
+        let is_reached = self.state == State::Bound && transport == Transport::Agent;
+        (is_reached && self.slot.ports.is_none()).then(|| TunnelBinding {
+            address: self.slot.address,
+            agent,
+            until: self.expires_at(),
+        })
+    }
+
     /// Whole again.
     pub(super) fn binding(&self) -> Option<Binding4> {
         let rest = Rest::read(&self.rest)?;
@@ -146,6 +163,7 @@ impl Entry {
             expires_at: self.expires_at(),
             origin: rest.origin(),
             source: rest.source,
+            transport: rest.transport,
             host_name: rest.host_name.to_vec(),
             softwire: rest.softwire.map(|(address, _)| address),
         })
@@ -164,6 +182,7 @@ struct Rest<'a> {
     hardware: bool,
     key: &'a [u8],
     source: Ipv6Addr,
+    transport: Transport,
     link: Option<&'a [u8]>,
     half: u64,
     softwire: Option<(Ipv6Addr, Instant)>,
@@ -178,6 +197,8 @@ const HALF: u8 = 4;
 const SOFTWIRE: u8 = 8;
 const END: u8 = 16;
 const CIRCUIT: u8 = 32;
+const AGENT: u8 = 64;
+const IPV4: u8 = 128;
 
 impl<'a> Rest<'a> {
     fn read(octets: &'a [u8]) -> Option<Self> {
@@ -185,6 +206,11 @@ impl<'a> Rest<'a> {
         let flags = reader.u8()?;
         let key = sized(&mut reader)?;
         let source = reader.ipv6()?;
+        let transport = match flags & (AGENT | IPV4) {
+            0 => Transport::Dhcp6,
+            AGENT => Transport::Agent,
+            _ => Transport::Ipv4,
+        };
         let link = if flags & LINK != 0 { Some(sized(&mut reader)?) } else { None };
         let half = if flags & HALF != 0 {
             u64::from_be_bytes(reader.array()?)
@@ -197,7 +223,7 @@ impl<'a> Rest<'a> {
         let circuit = if flags & CIRCUIT != 0 { reader.u32()? } else { 0 };
         let hardware = flags & HARDWARE != 0;
         let host_name = reader.rest();
-        Some(Self { hardware, key, source, link, half, softwire, expires_at, circuit, host_name })
+        Some(Self { hardware, key, source, transport, link, half, softwire, expires_at, circuit, host_name })
     }
 
     fn is_of(&self, key: &ClientKey) -> bool {
@@ -275,7 +301,9 @@ fn pack(
         | flag(explicit, HALF)
         | flag(binding.softwire.is_some(), SOFTWIRE)
         | flag(expires_at.is_some(), END)
-        | flag(circuit != 0, CIRCUIT);
+        | flag(circuit != 0, CIRCUIT)
+        | flag(binding.transport == Transport::Agent, AGENT)
+        | flag(binding.transport == Transport::Ipv4, IPV4);
     octets.clear();
     octets.push(flags);
     octets.extend(u16::try_from(key.len() + usize::from(kind.is_some())).ok()?.to_be_bytes());

@@ -2,13 +2,13 @@
 
 use super::keyed::Keyed;
 use super::{Query, shared};
-use crate::binding::{ClientKey, Holder, Origin, PortSet};
+use crate::binding::{ClientKey, Holder, Origin, PortSet, Transport};
 use crate::ids::Duid;
 use crate::refused::Refused;
 use crate::way::Way;
 use crate::wire::agent::{self, AgentInformation};
 use crate::wire::v4::{Message, code};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A client as the engine sees it.
 #[derive(Debug)]
@@ -29,6 +29,9 @@ pub(super) struct Who<'a> {
     pub(super) requested: Option<Ipv4Addr>,
     /// Option 159.
     pub(super) ports: Option<PortSet>,
+    /// What is remembered of where it spoke from, and whose address that is.
+    pub(super) source: Ipv6Addr,
+    pub(super) transport: Transport,
     pub(super) way: &'a Way<'a>,
 }
 
@@ -41,7 +44,8 @@ impl<'a> Who<'a> {
         let message = query.message;
         let key = key(message).ok_or(Refused::Malformed4)?;
         let mut who = Self::new(key, query.way, keyed);
-        if who.circuit_id.is_none() && believe_inner && !message.giaddr.is_unspecified() {
+        let by_dhcp6 = query.way.transport == Transport::Dhcp6;
+        if who.circuit_id.is_none() && by_dhcp6 && believe_inner && !message.giaddr.is_unspecified() {
             let agent = message.option(code::RELAY_AGENT);
             let circuit = agent.as_deref().and_then(AgentInformation::parse);
             who.circuit_id =
@@ -72,6 +76,8 @@ impl<'a> Who<'a> {
             shared: false,
             requested: None,
             ports: None,
+            source: way.client,
+            transport: way.transport,
             way,
         }
     }

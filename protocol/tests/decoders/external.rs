@@ -41,9 +41,9 @@ fn agent(engine: &External, answer: &Message<'_>) -> Vec<u8> {
     };
     let asked = asked.emit().expect("a short message");
     let message = Message::parse(&asked).expect("what we emit is well formed");
-    let way = Way { interface: "lan0", client: CLIENT, hops: Vec::new() };
+    let way = Way { interface: "lan0", client: CLIENT, ..Way::default() };
     let mut out = Vec::new();
-    let query = Query { message: &message, way: &way, unicast: false };
+    let query = Query { message: &message, way: &way, unicast: false, most: usize::MAX };
     engine.forward(&query, &back(), &mut out).expect("a usual query");
     let [Effect::Send { payload, .. }] = &out[..] else { panic!("one server") };
     let sent = Message::parse(payload).expect("what we emit is well formed");

@@ -1,7 +1,7 @@
 //! Copies of one message by several ways, what is believed of whom, and other edges.
 
 use crate::desk::*;
-use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Record, Slot4, State, Transport};
 use dhcp4o6_protocol::machine::Machine;
 use dhcp4o6_protocol::prefix::Prefix4;
 use dhcp4o6_protocol::provider::{Effect, Input, Notice};
@@ -222,6 +222,7 @@ fn leases_outlive_a_start_with_the_external_engine() {
         expires_at: Some(now + Duration::from_secs(3600)),
         origin: Origin::Network(1),
         source: address("2001:db8::1"),
+        transport: Transport::Dhcp6,
         host_name: Vec::new(),
         softwire: None,
     };

@@ -7,7 +7,7 @@ use crate::control::{
 use crate::mailbox::{Receiver, mailbox};
 use crate::provider::Key;
 use dhcp4o6_dbus::{Error, Relay1Proxy, Server1Proxy, relay_path};
-use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Slot4, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Slot4, State, Transport};
 use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::tally::Done;
@@ -70,6 +70,7 @@ fn lease(last: u8) -> Lease {
         expires_at: None,
         origin: Origin::Network(0),
         source: Ipv6Addr::LOCALHOST,
+        transport: Transport::Dhcp6,
         host_name: vec![b'a', 0, 0xff],
         softwire: None,
     })

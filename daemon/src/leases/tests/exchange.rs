@@ -21,6 +21,7 @@ fn all_kinds() -> Vec<Record> {
         expires_at: Some(at(4500)),
         origin: Origin::Network(0x2001_0db8_0001_0002),
         source: "2001:db8:1:2::5".parse().unwrap(),
+        transport: Transport::Dhcp6,
         host_name: "\u{7}é\"".into(),
         softwire: Some("2001:db8::1".parse().unwrap()),
     };
@@ -30,6 +31,7 @@ fn all_kinds() -> Vec<Record> {
         state: State::Declined,
         expires_at: None,
         origin: Origin::Link(5, b"lan0".to_vec()),
+        transport: Transport::Ipv4,
         host_name: Vec::new(),
         softwire: None,
         ..usual.clone()

@@ -1,7 +1,7 @@
 //! The form of one line.
 
 use dhcp4o6_protocol::binding::{
-    Binding4, Binding6, ClientKey, Holder, Origin, PortSet, Record, Slot4, Slot6, State,
+    Binding4, Binding6, ClientKey, Holder, Origin, PortSet, Record, Slot4, Slot6, State, Transport,
 };
 use dhcp4o6_protocol::ids::{Duid, hex, hex_decode};
 use dhcp4o6_protocol::prefix::Prefix6;
@@ -39,6 +39,8 @@ pub(super) struct Lease4 {
     expires: Option<Moment>,
     origin: Whence,
     source: Ipv6Addr,
+    #[serde(default, skip_serializing_if = "is_usual")]
+    transport: Transport,
     #[serde(default, skip_serializing_if = "Octets::is_empty")]
     host_name: Octets,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,6 +232,7 @@ impl Line {
                 expires: binding.expires_at.map(Moment::from),
                 origin: Whence::of(&binding.origin),
                 source: binding.source,
+                transport: binding.transport,
                 host_name: Octets(binding.host_name.clone()),
                 softwire: binding.softwire,
             }),
@@ -280,6 +283,7 @@ impl Line {
                 expires_at: lease.expires.map(Instant::from),
                 origin: lease.origin.origin()?,
                 source: lease.source,
+                transport: lease.transport,
                 host_name: lease.host_name.0,
                 softwire: lease.softwire,
             }),
@@ -307,6 +311,11 @@ impl Line {
             Self::Unreserve4(Unreserve4 { address }) => Record::Unreserve4 { address },
         })
     }
+}
+
+/// Nothing is said of DHCPv6.
+fn is_usual(transport: &Transport) -> bool {
+    *transport == Transport::Dhcp6
 }
 
 impl Ports {

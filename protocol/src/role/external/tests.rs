@@ -90,7 +90,7 @@ fn discover() -> Vec<u8> {
 }
 
 fn from_client(interface: &str) -> Way<'_> {
-    Way { interface, client: ip("fe80::5eff:fe10:1"), hops: Vec::new() }
+    Way { interface, client: ip("fe80::5eff:fe10:1"), ..Way::default() }
 }
 
 fn forward_by(
@@ -101,7 +101,7 @@ fn forward_by(
 ) -> Result<Vec<(SocketAddrV6, Vec<u8>)>, Refused> {
     let message = Message::parse(octets).unwrap();
     let mut out = Vec::new();
-    let query = Query { message: &message, way, unicast: false };
+    let query = Query { message: &message, way, unicast: false, most: usize::MAX };
     if let Err(refused) = engine.forward(&query, back, &mut out) {
         assert_eq!(out, []);
         return Err(refused);

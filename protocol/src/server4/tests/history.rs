@@ -1,7 +1,7 @@
 //! Any history: what holds after each message, and what the journal is worth.
 
 use super::*;
-use crate::binding::{Origin, PortSet};
+use crate::binding::{Origin, PortSet, Transport};
 use crate::view::Question;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -297,14 +297,24 @@ fn record() -> impl Strategy<Value = Record> {
     let time = time.prop_map(Instant::from_micros);
     let source = any::<u128>().prop_map(Ipv6Addr::from_bits);
     let softwire = proptest::option::of((0_u128..3).prop_map(Ipv6Addr::from_bits));
-    let place = (origin, source, softwire);
+    let transport = prop_oneof![Just(Transport::Dhcp6), Just(Transport::Agent), Just(Transport::Ipv4)];
+    let place = (origin, source, softwire, transport);
     let binding = (slot(), client, state, time.clone(), proptest::option::of(time), place, octets(300));
     prop_oneof![
         6 => binding.prop_map(|(slot, client, state, changed_at, expires_at, place, host_name)| {
-            let (origin, source, softwire) = place;
-            let binding =
-                Binding4 { slot, client, state, changed_at, expires_at, origin, source, host_name, softwire };
-            Record::Lease4(binding)
+            let (origin, source, softwire, transport) = place;
+            Record::Lease4(Binding4 {
+                slot,
+                client,
+                state,
+                changed_at,
+                expires_at,
+                origin,
+                source,
+                transport,
+                host_name,
+                softwire,
+            })
         }),
         1 => slot().prop_map(Record::Gone4),
         1 => (slot(), any::<u8>()).prop_map(|(slot, n)| {

@@ -127,6 +127,7 @@ impl Client {
                 .iter()
                 .map(|(link_address, id)| Hop { link_address: *link_address, interface_id: id.as_deref() })
                 .collect(),
+            ..Way::default()
         }
     }
 
@@ -279,7 +280,11 @@ impl Bench {
             notices: &mut self.notices,
             refused: None,
         };
-        let reply = self.engine.handle(now, &Query { message: &message, way: &way, unicast }, &mut cx);
+        let reply = self.engine.handle(
+            now,
+            &Query { message: &message, way: &way, unicast, most: usize::MAX },
+            &mut cx,
+        );
         self.journal.extend(changes);
         self.check();
         reply.map(|octets| octets.map(Got::read))

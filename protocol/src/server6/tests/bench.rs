@@ -231,7 +231,7 @@ impl Bench {
 }
 
 pub(super) fn direct() -> Way<'static> {
-    Way { interface: "lan0", client: ip("fe80::5"), hops: Vec::new() }
+    Way { interface: "lan0", client: ip("fe80::5"), ..Way::default() }
 }
 
 /// As [`direct`], from another client of the link.
@@ -241,7 +241,7 @@ pub(super) fn from(client: &str) -> Way<'static> {
 
 pub(super) fn relayed(link_address: &str, interface_id: Option<&'static [u8]>) -> Way<'static> {
     let hops = vec![Hop { link_address: ip(link_address), interface_id }];
-    Way { interface: "lan0", client: ip("fe80::5"), hops }
+    Way { interface: "lan0", client: ip("fe80::5"), hops, ..Way::default() }
 }
 
 pub(super) fn address(text: &str) -> Slot6 {

@@ -52,7 +52,7 @@ fn hop(link_address: &str, interface_id: Option<&'static [u8]>) -> Hop<'static> 
 fn the_first_rule_that_matches_decides_s46_12() {
     let mut bench = bench();
     let hops = vec![hop("fe80::1", Some(b"port3")), hop("::", None), hop("2001:db8:f2:9::1", None)];
-    bench.way = Way { interface: "lan5", client: ip("fe80::4"), hops };
+    bench.way = Way { interface: "lan5", client: ip("fe80::4"), hops, ..Way::default() };
     assert_eq!(served(&mut bench), Some(2));
     bench.way.hops.insert(2, hop("2001:db8:1::ffff", None));
     assert_eq!(served(&mut bench), Some(1), "the relay agent nearer to the client");

@@ -56,6 +56,7 @@ fn the_subnet_is_chosen_by_where_the_client_is_s46_12() {
         interface: "lan1",
         client: ip("2001:db8:2::9"),
         hops: vec![Hop { link_address, interface_id: Some(b"wan0") }],
+        ..Way::default()
     };
     assert_eq!(chosen(&links, &way), Some(vec![10, 4, 0, 0]));
     way.hops[0].link_address = ip("2001:db8:77::1");
