@@ -11,7 +11,7 @@ use dhcp4o6_dbus::{
     SERVER_PATH, STATISTICS1, Server1Proxy, Statistics1Proxy, TRA1, TSV1, Tra1Proxy, Tsv1Proxy,
     TunnelBinding, lcra_path, link_path, tra_path,
 };
-use dhcp4o6_protocol::binding::{Binding4, Binding6, ClientKey, Origin, Slot4, Slot6, State};
+use dhcp4o6_protocol::binding::{Binding4, Binding6, ClientKey, Origin, Slot4, Slot6, State, Transport};
 use dhcp4o6_protocol::ids::{ClientId, Duid, EndpointId, Iaid};
 use dhcp4o6_protocol::lease::{Ipv4Config, Lease4};
 use dhcp4o6_protocol::provider;
@@ -531,6 +531,7 @@ fn lease(last: u8, state: State, source: &str, until: Option<Instant>) -> Lease 
         expires_at: until,
         origin: Origin::Network(0),
         source: source.parse().unwrap(),
+        transport: Transport::Agent,
         host_name: Vec::new(),
         softwire: None,
     })
