@@ -25,6 +25,7 @@ mod silence;
 mod tests;
 
 use super::back::Back;
+use super::upstream4::{LARGEST_AGENT, Upstream4};
 use crate::params::SERVER4_PORT;
 use crate::prefix::Prefix4;
 use crate::provider::{Datagram, Effect, Port};
@@ -35,14 +36,12 @@ use crate::server4::settings::Serves;
 use crate::way::Way;
 use crate::wire::agent::{self, AgentInformation, code::LINK_SELECTION};
 use crate::wire::v4::{self, Message, MessageType, code};
-use metadata::{Metadata, Seal};
+use metadata::{Metadata, Seal, Transaction};
 pub use silence::Silence;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, SocketAddrV6};
+use std::net::Ipv4Addr;
 
 /// Octets of option 82 up to which a copy of option 61 travels along.
 const COMFORTABLE: usize = 128;
-/// Most octets of option 82.
-const LARGEST: usize = 240;
 /// Relay agents that a message may have passed, RFC 1542 §4.1.1.
 const HOPS_LIMIT: u8 = 16;
 
@@ -66,7 +65,7 @@ impl Settings {
 
     /// Where servers answer to.
     pub fn port(&self) -> Port {
-        Port::Upstream4(SocketAddrV4::new(self.giaddr, SERVER4_PORT))
+        Upstream4::new(Vec::new(), self.giaddr, SERVER4_PORT).port()
     }
 }
 
@@ -83,6 +82,7 @@ pub struct LinkSelection {
 #[derive(Debug)]
 pub struct External {
     settings: Settings,
+    upstream: Upstream4,
     links: Subnets,
     seal: Seal,
 }
@@ -91,7 +91,8 @@ impl External {
     /// An engine. Fronts that shall handle each other's answers have the same `secret`.
     pub fn new(settings: Settings, secret: [u8; 16]) -> Self {
         let links = Subnets::of(settings.links.iter().map(|link| (&link.serves, link.prefix)));
-        Self { settings, links, seal: Seal::new(secret) }
+        let upstream = Upstream4::new(settings.servers.clone(), settings.giaddr, SERVER4_PORT);
+        Self { settings, upstream, links, seal: Seal::new(secret) }
     }
 
     /// Sends a client's message to the servers. `back` is how an answer reaches the client.
@@ -119,16 +120,7 @@ impl External {
         let extra = agent.len().saturating_add(2).saturating_sub(restored);
         let payload = message::to_server(message, kind, self.settings.giaddr, extra, &agent)
             .map_err(|_| Refused::NoRoom)?;
-        let named = message.address(code::SERVER_ID);
-        let known = self.settings.servers.iter().find(|server| named == Some(**server));
-        let servers = known.map_or(&self.settings.servers[..], std::slice::from_ref);
-        out.extend(servers.iter().map(|server| Effect::Send {
-            via: self.settings.port(),
-            interface: 0,
-            source: None,
-            to: SocketAddrV6::new(server.to_ipv6_mapped(), SERVER4_PORT, 0, 0),
-            payload: payload.clone(),
-        }));
+        self.upstream.send(message.address(code::SERVER_ID), payload, out);
         Ok(())
     }
 
@@ -137,32 +129,23 @@ impl External {
     /// # Errors
     /// When it is not a server's answer to something that a front with our secret asked for this very client.
     pub fn back(&self, datagram: &Datagram<'_>) -> Result<(Back, Vec<u8>), Refused> {
-        let from = datagram.from.ip().to_canonical();
-        if !self.settings.servers.iter().any(|server| from == IpAddr::V4(*server)) {
-            return Err(Refused::UnknownServer);
-        }
-        let message = Message::parse(datagram.payload).map_err(|_| Refused::Malformed4)?;
-        if message.op != v4::BOOTREPLY {
-            return Err(Refused::OpUnsupported);
-        }
-        if !message.kind().is_some_and(is_from_server) {
+        self.upstream.server(datagram)?;
+        let answer = self.upstream.answer(datagram.payload)?;
+        if !answer.kind().is_some_and(is_from_server) {
             return Err(Refused::Unsupported4);
         }
-        if message.giaddr != self.settings.giaddr {
-            return Err(Refused::ForeignGiaddr);
-        }
-        let value = message.option(code::RELAY_AGENT).ok_or(Refused::NoWayBack)?;
+        let value = answer.option(code::RELAY_AGENT).ok_or(Refused::NoWayBack)?;
         let agent = AgentInformation::parse(&value).ok_or(Refused::NoWayBack)?;
         let mut ours = agent.iter().filter(|(code, _)| *code == self.settings.sub_option);
         let (_, sealed) = ours.next().ok_or(Refused::NoWayBack)?;
         if ours.next().is_some() {
             return Err(Refused::Unsolicited);
         }
-        let metadata = self.seal.open(sealed, &message).ok_or(Refused::Unsolicited)?;
+        let metadata = self.seal.open(sealed, Transaction::answered(&answer)).ok_or(Refused::Unsolicited)?;
         let back = Back::decode(metadata.way_back).ok_or(Refused::Unsolicited)?;
-        let answer = message::to_client(datagram.payload, &message, metadata.giaddr, metadata.client_id)
-            .map_err(|_| Refused::NoRoom)?;
-        Ok((back, answer))
+        let octets =
+            message::to_client(&answer, metadata.giaddr, metadata.client_id).map_err(|_| Refused::NoRoom)?;
+        Ok((back, octets))
     }
 
     /// The value of option 82, and how many octets of option 61 it lets us put back.
@@ -183,12 +166,12 @@ impl External {
         };
         let id = client_id.as_deref().filter(fits);
         metadata.client_id = id;
-        let sealed = self.seal.close(&metadata, message).ok_or(Refused::NoRoom)?;
+        let sealed = self.seal.close(&metadata, Transaction::asked(message)).ok_or(Refused::NoRoom)?;
         let mut sub_options: Vec<(u8, &[u8])> = vec![(self.settings.sub_option, &sealed)];
         sub_options.extend(link);
         sub_options.sort_by_key(|(code, _)| *code);
         let agent = agent::emit(&sub_options).map_err(|_| Refused::NoRoom)?;
-        if agent.len() > LARGEST {
+        if agent.len() > LARGEST_AGENT {
             return Err(Refused::NoRoom);
         }
         Ok((agent, id.map_or(0, |id| id.len().saturating_add(2))))

@@ -15,3 +15,4 @@ pub mod softwire;
 mod source;
 pub mod tra;
 pub mod tsv;
+mod upstream4;

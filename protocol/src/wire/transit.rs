@@ -209,6 +209,14 @@ pub fn write(octets: &mut [u8], field: Range<usize>, value: &[u8]) {
     }
 }
 
+/// Appends an option, in several parts if its value is over 255 octets (RFC 3396 §5).
+pub fn append(octets: &mut Vec<u8>, code: u8, value: &[u8]) {
+    for part in value.chunks(255) {
+        octets.extend([code, u8::try_from(part.len()).unwrap_or(u8::MAX)]);
+        octets.extend_from_slice(part);
+    }
+}
+
 /// Ends a message: End, and zeros up to the shortest that everybody takes (RFC 1542 §2.1).
 pub fn close(octets: &mut Vec<u8>) {
     octets.push(code::END);

@@ -1,19 +1,14 @@
 //! A client's message as a relay agent sends it, and a server's as if there had been none.
 
-use crate::params::{MIN_HEADER4, MIN_MESSAGE4};
+use crate::params::{MAX_PAYLOAD, MIN_HEADER4, MIN_MESSAGE4};
+use crate::wire::transit::Transit;
 use crate::wire::v4::{COOKIE, Message, MessageType, code, write_option};
-use crate::wire::{Reader, TooLong, Writer, v4_option};
+use crate::wire::{TooLong, Writer, transit, v4_option};
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
 /// What a client can take that does not say more, with IPv4 and UDP headers, RFC 2132 §9.10.
 const SMALLEST_LIMIT: u16 = 576;
-
-const HOPS: Range<usize> = 3..4;
-const GIADDR: Range<usize> = 24..28;
-const SNAME: Range<usize> = 44..108;
-const FILE: Range<usize> = 108..236;
 
 /// Octets of IPv4 and UDP headers, which option 57 counts.
 const HEADERS: usize = 28;
@@ -78,7 +73,9 @@ pub(super) fn to_server(
         write_option(&mut w, code::MAX_MESSAGE_SIZE, &limit);
     }
     write_option(&mut w, code::RELAY_AGENT, agent);
-    end(w)
+    let mut octets = w.finish()?;
+    transit::close(&mut octets);
+    if octets.len() > MAX_PAYLOAD { Err(TooLong) } else { Ok(octets) }
 }
 
 /// The server's message without option 82, with the client's `giaddr`, and with `client_id` as option 61 if the server
@@ -87,70 +84,19 @@ pub(super) fn to_server(
 /// # Errors
 /// When it is longer than a datagram.
 pub(super) fn to_client(
-    octets: &[u8],
-    message: &Message<'_>,
+    answer: &Transit<'_>,
     giaddr: Ipv4Addr,
     client_id: Option<&[u8]>,
 ) -> Result<Vec<u8>, TooLong> {
-    let (header, options) = octets.split_at_checked(MIN_HEADER4).unwrap_or((octets, &[]));
-    let mut header = header.to_vec();
+    let client_id = client_id.filter(|_| !answer.has(code::CLIENT_ID));
+    let mut octets =
+        answer.open_without(code::RELAY_AGENT, client_id.map_or(0, |id| id.len().saturating_add(2)));
     // Servers that return hops return those of the query, which we made one larger.
-    set(&mut header, HOPS, &[message.hops.saturating_sub(1)]);
-    set(&mut header, GIADDR, &giaddr.octets());
-    let areas = match message.option(code::OVERLOAD).as_deref() {
-        Some([areas @ 1..=3]) => *areas,
-        _ => 0,
-    };
-    for (bit, field, area) in [(1, FILE, message.file), (2, SNAME, message.sname)] {
-        if areas & bit != 0 {
-            let mut w = Writer::with_capacity(area.len());
-            keep(area, &mut w);
-            let mut kept = w.finish()?;
-            // An area that is full ends without an End.
-            if kept.len() < area.len() {
-                kept.push(code::END);
-                kept.resize(area.len(), 0);
-            }
-            set(&mut header, field, &kept);
-        }
+    transit::write(&mut octets, transit::HOPS, &[answer.hops().saturating_sub(1)]);
+    transit::write(&mut octets, transit::GIADDR, &giaddr.octets());
+    if let Some(id) = client_id {
+        transit::append(&mut octets, code::CLIENT_ID, id);
     }
-    let mut w = Writer::with_capacity(octets.len().max(MIN_MESSAGE4));
-    w.bytes(&header);
-    keep(options, &mut w);
-    if let Some(id) = client_id.filter(|_| message.option(code::CLIENT_ID).is_none()) {
-        write_option(&mut w, code::CLIENT_ID, id);
-    }
-    end(w)
-}
-
-/// Appends the options of an area, all but option 82.
-fn keep(area: &[u8], w: &mut Writer) {
-    let mut reader = Reader::new(area);
-    while let Some(code) = reader.u8().filter(|code| *code != code::END) {
-        if code == code::PAD {
-            continue;
-        }
-        // Framing was checked when the message was parsed.
-        let Some(length) = reader.u8() else { return };
-        let Some(value) = reader.take(usize::from(length)) else { return };
-        if code != code::RELAY_AGENT {
-            w.u8(code).u8(length).bytes(value);
-        }
-    }
-}
-
-/// The message with End, and zeros up to the shortest that everybody takes (RFC 1542 §2.1).
-fn end(mut w: Writer) -> Result<Vec<u8>, TooLong> {
-    w.u8(code::END);
-    let mut octets = w.finish()?;
-    if octets.len() < MIN_MESSAGE4 {
-        octets.resize(MIN_MESSAGE4, 0);
-    }
-    Ok(octets)
-}
-
-fn set(octets: &mut [u8], field: Range<usize>, value: &[u8]) {
-    if let Some(field) = octets.get_mut(field).filter(|field| field.len() == value.len()) {
-        field.copy_from_slice(value);
-    }
+    transit::close(&mut octets);
+    if octets.len() > MAX_PAYLOAD { Err(TooLong) } else { Ok(octets) }
 }

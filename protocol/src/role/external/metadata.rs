@@ -9,7 +9,9 @@
 //! It does not end with time: who can send as one of the servers and has seen an answer can repeat it, to a client that
 //! no longer waits for that transaction. Another secret makes all of it worthless at once.
 
+use crate::ids::Xid4;
 use crate::wire::Reader;
+use crate::wire::transit::Transit;
 use crate::wire::v4::Message;
 use siphasher::sip::SipHasher24;
 use std::fmt;
@@ -45,6 +47,25 @@ impl Metadata<'_> {
     }
 }
 
+/// What ties an answer to its query: servers return both the transaction id and `hlen` octets of hardware address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transaction<'a> {
+    xid: Xid4,
+    hardware: &'a [u8],
+}
+
+impl<'a> Transaction<'a> {
+    /// That of a query.
+    pub(super) fn asked(query: &'a Message<'_>) -> Self {
+        Self { xid: query.xid, hardware: query.hardware() }
+    }
+
+    /// That of an answer.
+    pub(super) fn answered(answer: &Transit<'a>) -> Self {
+        Self { xid: answer.xid(), hardware: answer.hardware() }
+    }
+}
+
 /// The key that metadata is sealed with.
 pub(super) struct Seal([u8; 16]);
 
@@ -54,7 +75,7 @@ impl Seal {
     }
 
     /// The value of our sub-option. `None` when it is too long for one.
-    pub(super) fn close(&self, metadata: &Metadata<'_>, query: &Message<'_>) -> Option<Vec<u8>> {
+    pub(super) fn close(&self, metadata: &Metadata<'_>, transaction: Transaction<'_>) -> Option<Vec<u8>> {
         let mut flags = 0;
         let mut octets = Vec::with_capacity(metadata.len());
         octets.extend([0; SEALED_FROM]);
@@ -71,16 +92,16 @@ impl Seal {
         let (head, rest) = octets.split_at_mut_checked(SEALED_FROM)?;
         let (first, seal) = head.split_first_mut()?;
         *first = VERSION << 4 | flags;
-        seal.copy_from_slice(&self.over(*first, rest, query));
+        seal.copy_from_slice(&self.over(*first, rest, transaction));
         (octets.len() <= usize::from(u8::MAX)).then_some(octets)
     }
 
-    /// What [`Seal::close`] wrote for the query that `answer` answers. `None` for everything else.
-    pub(super) fn open<'a>(&self, octets: &'a [u8], answer: &Message<'_>) -> Option<Metadata<'a>> {
+    /// What [`Seal::close`] wrote for this transaction. `None` for everything else.
+    pub(super) fn open<'a>(&self, octets: &'a [u8], transaction: Transaction<'_>) -> Option<Metadata<'a>> {
         let mut reader = Reader::new(octets);
         let first = reader.u8()?;
         let seal: [u8; 8] = reader.array()?;
-        if seal != self.over(first, reader.rest(), answer) || first >> 4 != VERSION {
+        if seal != self.over(first, reader.rest(), transaction) || first >> 4 != VERSION {
             return None;
         }
         let giaddr = if first & HAS_GIADDR != 0 { reader.ipv4()? } else { Ipv4Addr::UNSPECIFIED };
@@ -91,12 +112,12 @@ impl Seal {
         Some(Metadata { way_back, giaddr, client_id: has_client_id.then_some(reader.rest()) })
     }
 
-    /// Query and answer give the same: servers return both the transaction id and `hlen` octets of hardware address.
-    fn over(&self, first: u8, rest: &[u8], message: &Message<'_>) -> [u8; 8] {
+    fn over(&self, first: u8, rest: &[u8], transaction: Transaction<'_>) -> [u8; 8] {
         let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(&message.xid.0.to_be_bytes());
-        hasher.write(&[message.hlen]);
-        hasher.write(message.hardware());
+        hasher.write(&transaction.xid.0.to_be_bytes());
+        // `hlen` is at most 16.
+        hasher.write(&[u8::try_from(transaction.hardware.len()).unwrap_or(u8::MAX)]);
+        hasher.write(transaction.hardware);
         hasher.write(&[first]);
         hasher.write(rest);
         hasher.finish().to_be_bytes()

@@ -10,7 +10,7 @@ use crate::role::back::Level;
 use crate::role::softwire::Asked;
 use crate::way::Hop;
 use crate::wire::v4::{COOKIE, Outgoing};
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const OTHER_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);

@@ -198,8 +198,8 @@ fn when_room_is_short_the_copy_of_the_client_identifier_goes_first() {
     let with = |interface_id: usize| agent_of(&identified(19), &relayed(interface_id)).len();
     assert_eq!(with(COMFORTABLE - 19 - without_id), COMFORTABLE);
     assert_eq!(with(COMFORTABLE - 18 - without_id), COMFORTABLE - 18);
-    assert_eq!(with(LARGEST - without_id), LARGEST);
-    for too_long in [LARGEST - without_id + 1, 256] {
+    assert_eq!(with(LARGEST_AGENT - without_id), LARGEST_AGENT);
+    for too_long in [LARGEST_AGENT - without_id + 1, 256] {
         assert_eq!(forward(&identified(19), &relayed(too_long)), Err(Refused::NoRoom));
     }
 }
