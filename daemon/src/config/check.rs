@@ -4,7 +4,7 @@ use super::link::{self, Common};
 use super::mistakes::{Mistake, Mistakes, Place};
 use super::raw::Layer;
 use super::reader::{Reader, shown};
-use super::{Config, DuidKind, LinkConfig, TargetConfig, provider};
+use super::{Config, DuidKind, LinkConfig, TargetConfig, exclusion, lcra, provider};
 use config::{Map, Value, ValueKind};
 use dhcp4o6_protocol::ids::{Duid, hex_decode};
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ const MAX_LINKS: usize = 4096;
 /// Checks each layer, lays them over each other and checks what came of it.
 pub(super) fn whole(layers: Vec<Layer>, mistakes: &mut Mistakes) -> Config {
     let mut written: Vec<(Vec<Value>, Mistakes)> = Vec::new();
+    let mut lcras = lcra::Drafts::default();
     let mut provider = provider::Draft::default();
     for layer in &layers {
         // A value is checked even when a later layer overrides it.
@@ -22,29 +23,32 @@ pub(super) fn whole(layers: Vec<Layer>, mistakes: &mut Mistakes) -> Config {
         let mut reader = Reader::new(String::new(), layer.place.clone(), &layer.table, &mut found);
         globals(&mut reader);
         let links = links(&mut reader);
+        reader.tables("lcra", |table| lcras.read(table));
         provider.read(&mut reader);
         reader.finish();
         written.push((links, found));
-    }
-    let mut across = Mistakes::default();
-    let (server, relays) = provider.finish(&mut across);
-    if layers.iter().any(|layer| !layer.broken_lines.is_empty()) {
-        across.forgive_missing();
     }
     let merged = merge(&layers, mistakes);
     // Every mistake in it was found above, where its place is known.
     let mut seen = Mistakes::default();
     let (mut config, defaults) =
         globals(&mut Reader::new(String::new(), Place::default(), &merged, &mut seen));
-    for (layer, (links, mut found)) in layers.iter().zip(written) {
-        for value in &links {
-            config.links.extend(link::read(value, &defaults, &mut found));
-        }
+    for (links, found) in &mut written {
+        config.links.extend(links.iter().filter_map(|value| link::read(value, &defaults, found)));
+    }
+    let mut across = Mistakes::default();
+    exclusion::check(&config.links, &lcras.claims(), &provider.claims(), &mut across);
+    config.lcras = lcras.finish(&mut across);
+    let provider::Roles { server, relays, tras } = provider.finish(&mut across);
+    (config.server, config.relays, config.tras) = (server, relays, tras);
+    if layers.iter().any(|layer| !layer.broken_lines.is_empty()) {
+        across.forgive_missing();
+    }
+    for (layer, (_, mut found)) in layers.iter().zip(written) {
         found.append(across.take_of(&layer.place.source));
         mistakes.append(sorted(layer, found));
     }
     mistakes.append(across);
-    (config.server, config.relays) = (server, relays);
     if config.links.len() > MAX_LINKS {
         let wrong = format!("{} links", config.links.len());
         let right = format!("must be at most {MAX_LINKS}");

@@ -1,11 +1,15 @@
 //! The configuration as it was understood, in the words in which it is written.
 
+mod cra;
 mod provider;
+mod transport;
 
 use super::reader::span_text;
 use super::{Config, DuidKind, EndpointConfig, LinkConfig, TargetConfig};
 use dhcp4o6_protocol::ids::hex;
-use dhcp4o6_protocol::settings::{Dhcp6Mode, Draft01, LinkSettings, Mode, OnWithdraw, Profile, SourceCheck};
+use dhcp4o6_protocol::settings::{
+    Dhcp6Mode, Draft01, Encapsulation, LinkSettings, Mode, OnWithdraw, Profile, SourceCheck,
+};
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
@@ -26,10 +30,12 @@ impl Config {
             let _ = write!(out.0, "\n[[link]]  # {}\n", one_line(&link.where_from));
             link_keys(&mut out, link);
         }
+        self.lcras.iter().for_each(|lcra| cra::lcra(&mut out, lcra));
         if let Some(config) = &self.server {
             provider::server(&mut out, config);
         }
         self.relays.iter().for_each(|relay| provider::relay(&mut out, relay));
+        self.tras.iter().for_each(|tra| transport::tra(&mut out, tra));
         out.0
     }
 }
@@ -45,13 +51,32 @@ fn link_keys(out: &mut Toml, link: &LinkConfig) {
     if let Some(namespace) = &link.namespace {
         out.text("namespace", namespace);
     }
-    for endpoint in &link.endpoints {
-        endpoint_keys(out, endpoint);
+    match link.endpoints.as_slice() {
+        // One that is as the link says needs no table of its own.
+        [only] if only.name.is_empty() && only.iaid.is_none() => {
+            place_keys(out, only);
+            settings_keys(out, &link.settings);
+        }
+        several => {
+            settings_keys(out, &link.settings);
+            several.iter().for_each(|endpoint| endpoint_keys(out, endpoint));
+        }
     }
-    settings_keys(out, &link.settings);
 }
 
 fn endpoint_keys(out: &mut Toml, endpoint: &EndpointConfig) {
+    out.head("[[link.endpoint]]");
+    if !endpoint.name.is_empty() {
+        out.text("name", &endpoint.name);
+    }
+    if let Some(iaid) = endpoint.iaid {
+        out.text("iaid", &iaid.to_string());
+    }
+    place_keys(out, endpoint);
+}
+
+/// Where the IPv4 goes.
+fn place_keys(out: &mut Toml, endpoint: &EndpointConfig) {
     match &endpoint.target {
         TargetConfig::Link => out.text("target", "link"),
         TargetConfig::Interface { name, namespace: None } => {
@@ -80,7 +105,9 @@ fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
         release_on_stop,
         rebind_on_source_change,
         accept,
-        ..
+        hcra,
+        // They are written with their places.
+        endpoints: _,
     } = settings;
     out.text(
         "mode",
@@ -128,14 +155,7 @@ fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
             OnWithdraw::Drop => "drop",
         },
     );
-    out.text(
-        "source-check",
-        match source_check {
-            SourceCheck::Strict => "strict",
-            SourceCheck::Relaxed => "relaxed",
-            SourceCheck::Off => "off",
-        },
-    );
+    out.text("source-check", source_check_word(*source_check));
     out.bare("max-servers", max_servers);
     out.text("flap-hold", &span_text(*flap_hold));
     out.bare("release-on-stop", release_on_stop);
@@ -153,6 +173,22 @@ fn settings_keys(out: &mut Toml, settings: &LinkSettings) {
         list(&protected)
     );
     out.bare("accept", accepted);
+    cra::hcra(out, hcra);
+}
+
+fn source_check_word(check: SourceCheck) -> &'static str {
+    match check {
+        SourceCheck::Strict => "strict",
+        SourceCheck::Relaxed => "relaxed",
+        SourceCheck::Off => "off",
+    }
+}
+
+fn encapsulation_word(encapsulation: Encapsulation) -> &'static str {
+    match encapsulation {
+        Encapsulation::Off => "off",
+        Encapsulation::Private => "private",
+    }
 }
 
 fn profile_word(profile: Profile) -> &'static str {

@@ -11,7 +11,8 @@ use std::net::Ipv4Addr;
 /// Most links.
 const MAX_LINKS: usize = 4096;
 
-const SERVERS: Wanted =
+/// DHCPv4 servers.
+pub(super) const SERVERS: Wanted =
     Wanted { entries: "IPv4 addresses", right: "must be a unicast IPv4 address", most: MAX_SERVERS };
 /// Most servers: each query goes to each of them.
 const MAX_SERVERS: usize = 8;
@@ -39,12 +40,7 @@ struct Link {
 impl Draft {
     pub(super) fn read(&mut self, reader: &mut Reader<'_>) {
         self.place.get_or_insert_with(|| reader.place().clone());
-        reader.entries("servers", &mut self.servers, SERVERS, |text| {
-            // The host's own loopback may have a server; other addresses must be those of hosts.
-            text.parse()
-                .ok()
-                .filter(|address: &Ipv4Addr| address.is_loopback() || subnet4::is_usable(*address))
-        });
+        reader.entries("servers", &mut self.servers, SERVERS, server);
         let usable = |text: &str| text.parse().ok().filter(|address| subnet4::is_usable(*address));
         reader.parsed("giaddr", &mut self.giaddr, A_GIADDR, usable);
         self.sub_option(reader);
@@ -67,6 +63,11 @@ impl Draft {
         } else {
             self.sub_option.right = Some(At { value: code, place: reader.place_of_key("sub-option") });
         }
+    }
+
+    /// The address that servers answer to.
+    pub(super) fn giaddr(&self) -> Option<&At<Ipv4Addr>> {
+        self.giaddr.right.as_ref()
     }
 
     /// Says what is wrong, and what it means with the secret; `chosen` says that this is the engine that runs, for the
@@ -121,6 +122,11 @@ impl Draft {
         };
         (settings, self.secret.right.map(|at| at.value))
     }
+}
+
+/// The address of a DHCPv4 server: the host's own loopback may have one, other addresses must be those of hosts.
+pub(super) fn server(text: &str) -> Option<Ipv4Addr> {
+    text.parse().ok().filter(|address: &Ipv4Addr| address.is_loopback() || subnet4::is_usable(*address))
 }
 
 fn link(table: &mut Reader<'_>) -> Link {

@@ -1,14 +1,14 @@
 //! One `[[link]]` and `[defaults]`.
 
-use super::matching::{Match, is_interface_name, is_namespace_name};
+use super::matching::{Match, is_namespace_name};
 use super::mistakes::{MISSING, Mistakes, Shown};
 use super::reader::{Reader, place_of, shown};
-use super::{EndpointConfig, LinkConfig, TargetConfig};
+use super::{EndpointConfig, LinkConfig, TargetConfig, cra, endpoint, hcra};
 use config::{Value, ValueKind};
 use dhcp4o6_protocol::params;
 use dhcp4o6_protocol::settings::{
-    Accept, Dhcp4Settings, Dhcp6Mode, Dhcp6Settings, Draft01, LinkSettings, Mode, OnWithdraw, Profile,
-    SourceCheck,
+    Accept, Dhcp4Settings, Dhcp6Mode, Dhcp6Settings, Draft01, EndpointSettings, LinkSettings, Mode,
+    OnWithdraw, Profile,
 };
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -51,18 +51,19 @@ pub(super) fn read(value: &Value, defaults: &Common, mistakes: &mut Mistakes) ->
     let mut reader = Reader::new("link".to_owned(), place.clone(), table, mistakes);
     let matches = matches(&mut reader);
     let namespace = namespace(&mut reader);
-    let target = target(&mut reader);
     common(&mut reader, &mut wanted);
-    contradictions(&mut reader, &wanted.settings);
+    let Common { metric, table, mut settings } = wanted;
+    let mut own =
+        EndpointConfig { name: String::new(), iaid: None, target: TargetConfig::Link, metric, table };
+    endpoint::target(&mut reader, &mut own.target);
+    let endpoints = endpoint::read(&mut reader, own);
+    let identity =
+        |endpoint: &EndpointConfig| EndpointSettings { name: endpoint.name.clone(), iaid: endpoint.iaid };
+    settings.endpoints = endpoints.iter().map(identity).collect();
+    contradictions(&mut reader, &settings);
+    hcra::contradictions(&mut reader, &settings, &endpoints);
     reader.finish();
-    let Common { metric, table, settings } = wanted;
-    Some(LinkConfig {
-        matches: matches?,
-        namespace,
-        endpoints: vec![EndpointConfig { name: String::new(), iaid: None, target, metric, table }],
-        settings,
-        where_from: place.to_string(),
-    })
+    Some(LinkConfig { matches: matches?, namespace, endpoints, settings, where_from: place.to_string() })
 }
 
 fn matches(reader: &mut Reader<'_>) -> Option<Match> {
@@ -94,34 +95,11 @@ pub(super) fn namespace(reader: &mut Reader<'_>) -> Option<String> {
     }
 }
 
-fn target(reader: &mut Reader<'_>) -> TargetConfig {
-    let mut target = TargetConfig::Link;
-    if !matches!(reader.value("target").map(|value| &value.kind), Some(ValueKind::Table(_))) {
-        // `auto` is the link as long as there are no softwires.
-        let words = [("auto", TargetConfig::Link), ("link", TargetConfig::Link)];
-        reader.word("target", &mut target, &words, &["softwire"]);
-        return target;
-    }
-    reader.table("target", |table| {
-        let namespace = namespace(table);
-        match table.value("interface").map(|value| (value, &value.kind)) {
-            None => table.wrong("interface", None, MISSING, "must be the name of an interface"),
-            Some((_, ValueKind::String(name))) if is_interface_name(name) => {
-                target = TargetConfig::Interface { name: name.clone(), namespace };
-            }
-            Some((value, _)) => {
-                table.wrong("interface", None, shown(value), "must be the name of an interface");
-            }
-        }
-    });
-    target
-}
-
 /// Reads the keys that both have; what is not there stays as it is in `out`.
 pub(super) fn common(reader: &mut Reader<'_>, out: &mut Common) {
     let settings = &mut out.settings;
-    let modes = [("auto", Mode::Auto), ("4o6", Mode::Dhcp4o6), ("off", Mode::Off)];
-    reader.word("mode", &mut settings.mode, &modes, &["hcra"]);
+    let modes = [("auto", Mode::Auto), ("4o6", Mode::Dhcp4o6), ("hcra", Mode::Hcra), ("off", Mode::Off)];
+    reader.word("mode", &mut settings.mode, &modes, &[]);
     let profiles = [("rfc7341", Profile::Rfc7341), ("draft01", Profile::Draft01), ("dual", Profile::Dual)];
     reader.word("profile", &mut settings.profile, &profiles, &[]);
     reader.table("draft01", |table| draft01(table, &mut settings.draft01));
@@ -129,27 +107,14 @@ pub(super) fn common(reader: &mut Reader<'_>, out: &mut Common) {
     dhcp4(reader, &mut settings.dhcp4);
     let policies = [("hold", OnWithdraw::Hold), ("drop", OnWithdraw::Drop)];
     reader.word("on-withdraw", &mut settings.on_withdraw, &policies, &[]);
-    let checks =
-        [("strict", SourceCheck::Strict), ("relaxed", SourceCheck::Relaxed), ("off", SourceCheck::Off)];
-    reader.word("source-check", &mut settings.source_check, &checks, &[]);
+    reader.word("source-check", &mut settings.source_check, &cra::source_checks(), &[]);
     reader.number("max-servers", &mut settings.max_servers, 1..=params::MAX_SERVERS as i64);
     reader.span("flap-hold", &mut settings.flap_hold, Duration::ZERO..=secs(3600));
     reader.boolean("release-on-stop", &mut settings.release_on_stop);
     reader.boolean("rebind-on-source-change", &mut settings.rebind_on_source_change);
-    reader.number("metric", &mut out.metric, 0..=i64::from(u32::MAX));
-    route_table(reader, &mut out.table);
+    endpoint::routes(reader, &mut out.metric, &mut out.table);
     reader.table("accept", |table| accept(table, &mut settings.accept));
-}
-
-fn route_table(reader: &mut Reader<'_>, out: &mut u32) {
-    let mut table = *out;
-    reader.number("table", &mut table, 1..=i64::from(u32::MAX));
-    // 255 belongs to the kernel.
-    if table == 255 {
-        reader.wrong("table", None, "255 is the kernel's table of local addresses", "must be another");
-    } else {
-        *out = table;
-    }
+    reader.table("hcra", |table| hcra::read(table, &mut settings.hcra));
 }
 
 /// The code points of profile draft01.

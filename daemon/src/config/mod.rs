@@ -5,11 +5,17 @@
 //! nested lists of tables that add up, is laid over each other as it is read ([`provider`]).
 
 mod check;
+mod cra;
 mod effective;
+mod endpoint;
+mod exclusion;
 mod external;
+mod hcra;
+mod lcra;
 mod link;
 mod matching;
 mod mistakes;
+mod names;
 mod options4;
 mod overlap;
 mod provider;
@@ -23,6 +29,9 @@ mod subnet4;
 mod subnet6;
 #[cfg(test)]
 mod tests;
+mod tra;
+mod transport;
+mod tsv;
 mod value4;
 
 pub use matching::Match;
@@ -33,7 +42,7 @@ use dhcp4o6_protocol::role::lcra::LcraSettings;
 use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::role::server::ServerSettings;
 use dhcp4o6_protocol::role::tra::TraSettings;
-use dhcp4o6_protocol::settings::LinkSettings;
+use dhcp4o6_protocol::settings::{LinkSettings, Mode};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -75,7 +84,8 @@ impl Default for Config {
 
 impl Config {
     /// The entry that governs an interface: of those that match, the one with the permanent MAC, else with the name,
-    /// else the glob that was written first.
+    /// else the glob that was written first. The clients of an on-link client relay agent are no link, unless it is
+    /// off.
     ///
     /// `names` are its name and alternative names, `mac` its permanent address (empty when it has none), and
     /// `namespace` the name of its namespace, `None` for the service's own.
@@ -85,9 +95,24 @@ impl Config {
         names: impl Iterator<Item = &'a str> + Clone,
         mac: &[u8],
     ) -> Option<&LinkConfig> {
-        let here = self.links.iter().filter(|link| link.namespace.as_deref() == namespace);
+        let of_an_agent = self.lcras.iter().any(|lcra| {
+            lcra.namespace.as_deref() == namespace && names.clone().any(|name| name == lcra.settings.clients)
+        });
+        let here = self.links.iter().filter(|link| {
+            link.namespace.as_deref() == namespace && (!of_an_agent || link.settings.mode == Mode::Off)
+        });
         // The first of several minima: the order of writing decides among globs.
         here.filter(|link| link.matches.covers(names.clone(), mac)).min_by_key(|link| link.matches.rank())
+    }
+
+    /// What excludes a further link, as D-Bus callers give it: the client relay agents of this configuration.
+    ///
+    /// # Errors
+    /// When there is anything.
+    pub fn admit(&self, link: &LinkConfig) -> Result<(), Mistakes> {
+        let mut mistakes = Mistakes::default();
+        exclusion::further_link(link, &self.lcras, &mut mistakes);
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 }
 

@@ -134,6 +134,34 @@ impl<'a> Reader<'a> {
         self.mistakes.push(Mistake { place, key, wrong: wrong.into(), right: right.into() });
     }
 
+    /// Like [`Reader::wrong`], about a key of the table under `table`, which need not be written here: then the place
+    /// is that of this table.
+    pub(super) fn wrong_in(
+        &mut self,
+        table: &str,
+        key: &str,
+        wrong: impl Into<String>,
+        right: impl Into<String>,
+    ) {
+        let written = self.table.get(table).map(|value| match &value.kind {
+            ValueKind::Table(inner) => inner.get(key).unwrap_or(value),
+            _ => value,
+        });
+        let place = written.map_or_else(|| self.place.clone(), place_of);
+        self.wrong_at(&place, &format!("{table}.{key}"), wrong, right);
+    }
+
+    /// Reports a mistake about a key at a place.
+    pub(super) fn wrong_at(
+        &mut self,
+        place: &Place,
+        key: &str,
+        wrong: impl Into<String>,
+        right: impl Into<String>,
+    ) {
+        self.mistakes.key(place, self.path_of(key), wrong, right);
+    }
+
     /// The path of a key of this table.
     pub(super) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
@@ -433,6 +461,10 @@ pub(super) fn text_of(value: &Value) -> Option<&str> {
         _ => None,
     }
 }
+
+/// What [`octets`] reads.
+pub(super) const SOME_OCTETS: &str =
+    "must be text, or hexadecimal digits such as \"hex:0a0b\": 1 to 255 octets";
 
 /// Octets written as text, or as hexadecimal digits behind `hex:`: 1 to 255.
 pub(super) fn octets(text: &str) -> Option<Vec<u8>> {

@@ -1,11 +1,13 @@
 //! `[[relay]]`: DHCPv6 relay agents.
 
-use super::RelayConfig;
 use super::link::{draft01, namespace};
 use super::mistakes::{MISSING, Mistakes, Place, Shown};
-use super::reader::{At, Entries, MAX_NAMED, Reader, Said, Wanted, octets, place_of, shown, text_of};
+use super::reader::{
+    At, Entries, MAX_NAMED, Reader, SOME_OCTETS, Said, Wanted, octets, place_of, shown, text_of,
+};
 use super::server::{code_points, profiles};
 use super::serves::{INTERFACES, interface};
+use super::{RelayConfig, names};
 use config::{Value, ValueKind};
 use dhcp4o6_protocol::ids::{Duid, hex_decode};
 use dhcp4o6_protocol::params;
@@ -33,7 +35,6 @@ const UPSTREAM: Wanted = Wanted { most: MAX_DESTINATIONS, ..INTERFACES };
 const A_CLIENT_SIDE: &str =
     "must be the name of an interface, or a table such as { name = \"lan0\", trusted = true }";
 const AN_INTERFACE: &str = "must be the name of an interface, not a pattern";
-const AN_INTERFACE_ID: &str = "must be text, or hexadecimal digits such as \"hex:0a0b\": 1 to 255 octets";
 
 /// An interface that a role of the provider serves clients on.
 pub(super) struct Served {
@@ -70,13 +71,7 @@ impl Drafts {
             let right = format!("must be at most {MAX_RELAYS}");
             mistakes.key(&first_beyond.place, "relay", format!("{} relay agents", self.0.len()), right);
         }
-        let mut names: BTreeMap<&str, &Place> = BTreeMap::new();
-        for Draft { name, .. } in &self.0 {
-            if let Some(first) = names.insert(&name.value, &name.place) {
-                let right = format!("must be unique; the other is at {first}");
-                mistakes.key(&name.place, "relay.name", format!("two are called \"{}\"", name.value), right);
-            }
-        }
+        names::unique("relay.name", self.0.iter().map(|draft| &draft.name), mistakes);
         self.shared_interfaces(&served, mistakes);
         self.shared_interface_ids(mistakes);
         self.0.into_iter().map(|draft| draft.finish(mistakes)).collect()
@@ -121,9 +116,7 @@ impl Drafts {
 impl Draft {
     fn read(standard_name: String, reader: &mut Reader<'_>) -> Self {
         let place = reader.place().clone();
-        let mut name = Said::default();
-        let right = "must be 1 to 64 letters, digits, hyphens, underscores and dots";
-        reader.parsed("name", &mut name, right, |text| is_name(text).then(|| text.to_owned()));
+        let name = names::name(reader, standard_name);
         let mut profile = Profile::Rfc7341;
         reader.word("profile", &mut profile, &profiles(), &[]);
         let mut draft = Draft01::default();
@@ -165,7 +158,6 @@ impl Draft {
         reader.table("remote-id", |table| rest.remote_id = remote_id(table));
         reader.number("rate-per-interface", &mut rest.rate_per_interface, 0..=i64::from(u32::MAX));
         reader.number("rate-per-source", &mut rest.rate_per_source, 0..=i64::from(u32::MAX));
-        let name = name.right.unwrap_or(At { value: standard_name, place: place.clone() });
         Self { place, name, namespace, clients, upstream, servers, servers_4o6, own_relay_id, rest }
     }
 
@@ -206,12 +198,6 @@ impl Draft {
     }
 }
 
-/// What can be part of an object path after escaping, and of a log line as it is.
-fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
-}
-
 fn clients(reader: &mut Reader<'_>) -> Vec<At<ClientSide>> {
     let mut sides = Vec::new();
     let Some(value) = reader.value("clients") else {
@@ -245,7 +231,7 @@ fn clients(reader: &mut Reader<'_>) -> Vec<At<ClientSide>> {
             // Also without a name the other keys are read.
             let mut side = client_side(name.right.as_ref().map(|at| at.value.clone()).unwrap_or_default());
             let mut interface_id = Said::default();
-            table.parsed("interface-id", &mut interface_id, AN_INTERFACE_ID, octets);
+            table.parsed("interface-id", &mut interface_id, SOME_OCTETS, octets);
             if let Some(at) = interface_id.right {
                 side.interface_id = at.value;
             }
@@ -317,9 +303,9 @@ fn remote_id(table: &mut Reader<'_>) -> Option<(u32, Vec<u8>)> {
         None => table.wrong("enterprise", None, MISSING, right),
     }
     let mut id = Said::default();
-    table.parsed("id", &mut id, AN_INTERFACE_ID, octets);
+    table.parsed("id", &mut id, SOME_OCTETS, octets);
     if !id.given {
-        table.wrong("id", None, MISSING, AN_INTERFACE_ID);
+        table.wrong("id", None, MISSING, SOME_OCTETS);
     }
     Some((enterprise, id.right?.value))
 }

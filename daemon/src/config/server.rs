@@ -1,11 +1,13 @@
 //! `[server]`: the provider's server.
 
+use super::cra::{SERVERS, routable};
+use super::exclusion::{Broadcasts, Front, Receiver};
 use super::link::{draft01, namespace};
 use super::mistakes::{MISSING, Mistakes, Place};
 use super::reader::{At, Entries, MAX_NAMED, Reader, Said, Wanted};
 use super::relay::Served;
 use super::serves::{INTERFACES, PREFIXES, interface, prefix6};
-use super::{ServerConfig, external, link, options4, server6, subnet4};
+use super::{ServerConfig, external, link, options4, server6, subnet4, tsv};
 use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, ServerSettings};
 use dhcp4o6_protocol::role::softwire::Softwire;
@@ -14,17 +16,8 @@ use dhcp4o6_protocol::settings::{Draft01, Profile, is_routable};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-const ADDRESSES: Wanted = Wanted {
-    entries: "IPv6 addresses",
-    right: "must be a global or unique local IPv6 address",
-    most: MAX_NAMED,
-};
-
-const BORDER_RELAYS: Wanted = Wanted {
-    entries: "IPv6 addresses",
-    right: "must be a global or unique local IPv6 address",
-    most: Softwire::MAX_BORDER_RELAYS,
-};
+const ADDRESSES: Wanted = Wanted { most: MAX_NAMED, ..SERVERS };
+const BORDER_RELAYS: Wanted = Wanted { most: Softwire::MAX_BORDER_RELAYS, ..SERVERS };
 
 const A_BIND_PREFIX: &str =
     "must be an IPv6 prefix of global or unique local addresses such as \"2001:db8::/32\", without host bits";
@@ -50,6 +43,7 @@ pub(super) struct Draft {
     interfaces: Entries<String>,
     addresses: Entries<Ipv6Addr>,
     accept_from: Entries<Prefix6>,
+    port547: At<bool>,
     profile: Profile,
     draft01: Draft01,
     draft01_place: Option<Place>,
@@ -68,6 +62,7 @@ pub(super) struct Draft {
     subnets: subnet4::Drafts,
     dhcp6: server6::Draft,
     external: external::Draft,
+    tsv: tsv::Draft,
 }
 
 impl Default for Draft {
@@ -78,6 +73,7 @@ impl Default for Draft {
             interfaces: Entries::default(),
             addresses: Entries::default(),
             accept_from: Entries::default(),
+            port547: At { value: true, place: Place::default() },
             profile: Profile::Rfc7341,
             draft01: Draft01::default(),
             draft01_place: None,
@@ -96,6 +92,7 @@ impl Default for Draft {
             subnets: subnet4::Drafts::default(),
             dhcp6: server6::Draft::default(),
             external: external::Draft::default(),
+            tsv: tsv::Draft::default(),
         }
     }
 }
@@ -110,9 +107,12 @@ impl Draft {
             self.namespace = Some(name);
         }
         reader.entries("interfaces", &mut self.interfaces, INTERFACES, interface);
-        let routable = |text: &str| text.parse().ok().filter(|address| is_routable(*address));
         reader.entries("addresses", &mut self.addresses, ADDRESSES, routable);
         reader.entries("accept-from", &mut self.accept_from, PREFIXES, prefix6);
+        if reader.value("port547").is_some() {
+            self.port547.place = reader.place_of_key("port547");
+        }
+        reader.boolean("port547", &mut self.port547.value);
         reader.word("profile", &mut self.profile, &profiles(), &[]);
         if reader.value("draft01").is_some() {
             self.draft01_place = Some(reader.place_of_key("draft01"));
@@ -134,10 +134,30 @@ impl Draft {
         reader.tables("subnet", |table| self.subnets.read(table));
         reader.table("dhcp6", |table| self.dhcp6.read(table));
         reader.table("external", |table| self.external.read(table));
+        reader.table("tsv", |table| self.tsv.read(table));
+    }
+
+    /// The IPv6-transport server, if there is one.
+    pub(super) fn receiver(&self) -> Option<Receiver> {
+        self.tsv.receiver(&self.namespace)
+    }
+
+    /// The front of DHCPv4 servers, if that is the engine.
+    pub(super) fn front(&self) -> Option<Front> {
+        let at = self.external.giaddr().filter(|_| self.engine == Engine::External)?.clone();
+        Some(Front { at, namespace: self.namespace.clone() })
+    }
+
+    /// Where it answers DHCPv4 broadcasts.
+    pub(super) fn broadcasts(&self) -> Broadcasts<'_> {
+        Broadcasts { namespace: &self.namespace, interfaces: &self.tsv.interfaces4.right }
     }
 
     /// The interfaces it serves.
     pub(super) fn served(&self) -> Vec<Served> {
+        if !self.port547.value {
+            return Vec::new();
+        }
         let served = |interface: &At<String>| Served {
             namespace: self.namespace.clone(),
             interface: interface.clone(),
@@ -150,8 +170,15 @@ impl Draft {
         let place = self.place?;
         let mut missing =
             |key: &str, right: &str| mistakes.key(&place, format!("server.{key}"), MISSING, right);
-        if !self.interfaces.given && !self.addresses.given {
-            let right = "must have \"interfaces\" to serve, or \"addresses\" that queries are sent to";
+        if !self.port547.value {
+            // Then it is a transport server only, or nothing.
+        } else if !self.interfaces.given && !self.addresses.given {
+            let right = if self.tsv.place.is_some() {
+                "must have \"interfaces\" to serve, or \"addresses\" that queries are sent to; or \"port547\" must be \
+                 false, for [server.tsv] alone"
+            } else {
+                "must have \"interfaces\" to serve, or \"addresses\" that queries are sent to"
+            };
             missing("interfaces", right);
         } else if !self.interfaces.given && !self.accept_from.given {
             // Link-local clients are on served interfaces only.
@@ -164,6 +191,15 @@ impl Draft {
         }
         if builtin && !self.subnets.given {
             missing("subnet", "must have a [[server.subnet]] with addresses to lease");
+        }
+        if !self.port547.value && self.tsv.place.is_none() {
+            let right = "must be true, or there must be a [server.tsv]";
+            mistakes.key(&self.port547.place, "server.port547", "leaves the server nothing to do", right);
+        }
+        if !builtin && let Some(place) = &self.tsv.place {
+            let wrong = "it needs the built-in engine, and \"engine\" is \"external\"";
+            let right = "must be left out; a [[tra]] brings DHCPv4 over IPv6 to other DHCPv4 servers";
+            mistakes.key(place, "server.tsv", wrong, right);
         }
         for (wrong, right) in code_points(self.profile, &self.draft01) {
             let place = self.draft01_place.as_ref().unwrap_or(&place);
@@ -194,8 +230,8 @@ impl Draft {
             dhcp6: self.dhcp6.finish(mistakes),
             engine,
             rates: self.rates,
-            port547: true,
-            tsv: None,
+            port547: self.port547.value,
+            tsv: self.tsv.finish(mistakes),
             softwire: Softwire {
                 br: self.softwire_br.values(),
                 bind_prefix: self.softwire_bind_prefix.right.map(|at| at.value),

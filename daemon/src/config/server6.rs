@@ -1,5 +1,6 @@
 //! `[server.dhcp6]`: the DHCPv6 server, and what it tells.
 
+use super::cra::{SERVERS, routable};
 use super::mistakes::{Mistakes, Place};
 use super::reader::{At, Entries, Reader, Said, Wanted};
 use super::subnet6;
@@ -11,12 +12,6 @@ use dhcp4o6_protocol::time::Lifetime;
 use dhcp4o6_protocol::wire::domain;
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
-
-const SERVERS: Wanted = Wanted {
-    entries: "IPv6 addresses",
-    right: "must be a global or unique local IPv6 address",
-    most: params::MAX_SERVERS,
-};
 
 const NAME_SERVERS: Wanted = Wanted {
     entries: "IPv6 addresses",
@@ -112,7 +107,6 @@ impl OptionsDraft {
         if reader.value("servers-4o6").is_some() {
             self.servers_given = Some(reader.place_of_key("servers-4o6"));
         }
-        let routable = |text: &str| text.parse().ok().filter(|address| is_routable(*address));
         reader.entries("servers-4o6", &mut self.servers_4o6, SERVERS, routable);
         reader.entries("dns-servers", &mut self.dns, NAME_SERVERS, unicast);
         let name = |text: &str| domain::text(text.as_bytes());

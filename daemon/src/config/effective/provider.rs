@@ -3,7 +3,7 @@
 use super::super::reader::{octets_text, span_text};
 use super::super::subnet4::{holder_key, pool_text};
 use super::super::{RelayConfig, ServerConfig, options4};
-use super::{Toml, code_points, list, profile_word, quoted};
+use super::{Toml, code_points, list, profile_word, quoted, transport};
 use dhcp4o6_protocol::binding::Holder;
 use dhcp4o6_protocol::ids::hex;
 use dhcp4o6_protocol::role::external;
@@ -27,8 +27,9 @@ pub(super) fn server(out: &mut Toml, config: &ServerConfig) {
         dhcp6,
         engine,
         rates,
+        port547,
+        tsv,
         softwire: Softwire { br, bind_prefix },
-        ..
     } = settings;
     out.head("[server]");
     if let Some(namespace) = namespace {
@@ -37,6 +38,7 @@ pub(super) fn server(out: &mut Toml, config: &ServerConfig) {
     out.texts("interfaces", interfaces);
     out.texts("addresses", addresses);
     out.texts("accept-from", accept_from);
+    out.bare("port547", port547);
     out.text("profile", profile_word(*wire));
     out.bare("draft01", code_points(codes));
     out.texts("softwire-br", br);
@@ -59,6 +61,9 @@ pub(super) fn server(out: &mut Toml, config: &ServerConfig) {
             out.head("[server.dhcp6]");
             out.bare("enabled", false);
         }
+    }
+    if let Some(settings) = tsv {
+        transport::tsv(out, settings);
     }
 }
 
