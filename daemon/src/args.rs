@@ -95,11 +95,11 @@ impl Options {
     /// # Errors
     /// When the configuration has both.
     pub fn side(&self, config: &Config) -> Result<Side, BothSides> {
-        let provider = config.server.is_some() || !config.relays.is_empty();
+        let provider = config.server.is_some() || !config.relays.is_empty() || !config.tras.is_empty();
         match self.side {
             Some(side) => Ok(side),
             None if !provider => Ok(Side::Subscriber),
-            None if config.links.is_empty() => Ok(Side::Provider),
+            None if config.links.is_empty() && config.lcras.is_empty() => Ok(Side::Provider),
             None => Err(BothSides),
         }
     }
