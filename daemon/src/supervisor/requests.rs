@@ -61,6 +61,7 @@ impl Supervisor {
     async fn add(&mut self, toml: &str) -> Result<(), Rejected> {
         let link =
             LinkConfig::from_toml(toml).map_err(|mistakes| Rejected::ConfigInvalid(mistakes.to_string()))?;
+        self.loaded.admit(&link).map_err(|mistakes| Rejected::ConfigInvalid(mistakes.to_string()))?;
         let same =
             |other: &LinkConfig| (&other.matches, &other.namespace) == (&link.matches, &link.namespace);
         self.removed.remove(&link.matches.to_string());
