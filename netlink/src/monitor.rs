@@ -214,6 +214,20 @@ impl Monitor {
         self.watched(index).map(Watched::facts6).unwrap_or_default()
     }
 
+    /// IPv4 addresses of a link, whoever made them, each once; none when it does not exist.
+    pub fn addresses4(&self, index: u32) -> Vec<Ipv4Addr> {
+        let mut addresses = Vec::new();
+        for known in self.watched(index).into_iter().flat_map(|watched| &watched.addresses4) {
+            // One with two prefix lengths is there twice.
+            if let IpAddr::V4(address) = known.address
+                && !addresses.contains(&address)
+            {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
     /// The facts of a link for its role, with the targets of its IPv4 addresses: each a monitor and an index, which may
     /// be of this or another namespace.
     ///

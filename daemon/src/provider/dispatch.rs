@@ -73,6 +73,11 @@ impl<R: Copy> Dispatch<R> {
         }
     }
 
+    /// Whose this port is, if it is one role's alone.
+    pub fn only(&self, _port: Port) -> Option<R> {
+        None
+    }
+
     /// Of the relay agents that receive by this port, the one that knows where the reply goes, else the first: one of
     /// them has to count it. By 547 all of them do: a server that knows of no other port answers there.
     fn way_back(&self, port: u16, payload: &[u8]) -> Option<R> {

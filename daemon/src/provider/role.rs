@@ -8,7 +8,7 @@ use crate::control::{AgentKind, Notice, ProviderStatus, ServerRequest, Work, Wor
 use crate::leases::Progress;
 use crate::limiter::Limiter;
 use dhcp4o6_protocol::machine::Machine as _;
-use dhcp4o6_protocol::provider::{self, Datagram, Effect, Input, Interface, Port};
+use dhcp4o6_protocol::provider::{self, Datagram, Effect, Frame, Input, Interface, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::relay::{Relay, RelaySettings};
 use dhcp4o6_protocol::role::server::Server;
@@ -144,6 +144,14 @@ impl Role {
         self.feed(now, Input::Datagram(datagram));
     }
 
+    /// Takes a frame up.
+    pub fn receive_frame(&mut self, now: Instant, frame: Frame<'_>) {
+        let Frame { interface, checksum_pending, octets } = frame;
+        tracing::trace!(role = %self.key, interface, checksum_pending, octets = octets.len(), "received");
+        self.work.received += 1;
+        self.feed(now, Input::Frame(frame));
+    }
+
     /// Counts a datagram that no role wants.
     pub fn refuse_unread(&mut self, now: Instant, reason: Refused) {
         self.work.received += 1;
@@ -203,7 +211,7 @@ impl Role {
                         _ => self.outbox.push(outgoing),
                     }
                 }
-                Effect::Frame { .. } => self.count(now, Refused::SendError, None),
+                Effect::Frame { interface, octets } => self.outbox.push(Outgoing::frame(interface, octets)),
                 Effect::Journal(record) => {
                     until = self.machine.journal().map(|journal| journal.append(&record));
                 }

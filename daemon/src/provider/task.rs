@@ -6,7 +6,7 @@
 use super::dispatch::Dispatch;
 use super::journal::Journal;
 use super::role::{Machine, Role};
-use super::socket::{BATCH, Membership, PortSocket, describe, reason};
+use super::socket::{Arrival, BATCH, Membership, PortSocket, describe, reason};
 use super::{Key, Shared, engine, interfaces_of};
 use crate::clock::now;
 use crate::config::{RelayConfig, ServerConfig};
@@ -217,12 +217,16 @@ impl Task {
         self.served = Some(port);
         let Self { shared, sockets, dispatch, roles, .. } = self;
         let Some(socket) = sockets.get(&port) else { return false };
-        let count = socket.receive(&mut shared.inbox.borrow_mut(), |datagram| {
-            let addressee = dispatch.addressee(&datagram);
-            match addressee.and_then(|role| roles.get_mut(role)) {
-                Some(role) => role.receive(now, datagram),
+        let count = socket.receive(&mut shared.inbox.borrow_mut(), |arrival| {
+            let addressee = match &arrival {
+                Arrival::Datagram(datagram) => dispatch.addressee(datagram),
+                Arrival::Frame(frame) => dispatch.only(Port::Frames(frame.interface)),
+            };
+            match (addressee.and_then(|role| roles.get_mut(role)), arrival) {
+                (Some(role), Arrival::Datagram(datagram)) => role.receive(now, datagram),
+                (Some(role), Arrival::Frame(frame)) => role.receive_frame(now, frame),
                 // It is counted once, by whoever is there.
-                None => _ = roles.first_mut().map(|role| role.refuse_unread(now, Refused::WrongLink)),
+                (None, _) => _ = roles.first_mut().map(|role| role.refuse_unread(now, Refused::WrongLink)),
             }
         });
         count == BATCH
@@ -338,7 +342,7 @@ impl Task {
             if resting || self.sockets.contains_key(&port) {
                 continue;
             }
-            match PortSocket::open(port, &self.netns) {
+            match PortSocket::open(port, &self.netns, self.sockets.values()) {
                 Ok(socket) => {
                     tracing::info!(netns = self.netns.name(), socket = describe(port), "open");
                     self.closed.remove(&port);
@@ -353,7 +357,7 @@ impl Task {
     fn close(&mut self, port: Port, error: OpenError) {
         let before = self.closed.get(&port);
         if before.is_none_or(|before| before.error != error) {
-            let reason = reason(error);
+            let reason = reason(port, error);
             tracing::error!(netns = self.netns.name(), socket = describe(port), reason, %error, "not open");
         }
         let rest = Rest::after(before.map(|before| before.rest));
@@ -407,7 +411,8 @@ impl Task {
     /// Shows how every role is.
     fn show(&mut self) {
         for role in &mut self.roles {
-            let failed = role.ports().iter().find_map(|port| self.closed.get(port)).map(|c| reason(c.error));
+            let failed =
+                role.ports().iter().find_map(|port| Some(reason(*port, self.closed.get(port)?.error)));
             let there = |name: &String| role.interfaces.iter().any(|i| i.name == *name && i.running);
             let (interfaces, missing): (Vec<_>, Vec<_>) = role.wanted.iter().cloned().partition(there);
             let (storage, engine) = match &role.machine {
