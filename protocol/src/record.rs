@@ -20,14 +20,54 @@ pub struct LinkRecord {
     pub sol_max_rt: Option<u32>,
     /// INF_MAX_RT in seconds, when a server set it.
     pub inf_max_rt: Option<u32>,
-    /// IPv4 lease.
+    /// IPv4 lease of the endpoint with the link's IAID.
+    pub lease4: Option<Lease4>,
+    /// What tells the endpoints of a link apart. None for an only one without a name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointRecord>,
+}
+
+/// The kept state of one endpoint.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EndpointRecord {
+    /// What it was called last.
+    pub name: String,
+    /// Of its client identifier: unique on the link.
+    pub iaid: Iaid,
+    /// Its IPv4 lease, unless it has the IAID of the link: then that is [`LinkRecord::lease4`].
     pub lease4: Option<Lease4>,
 }
 
 impl LinkRecord {
     /// An empty record with a fresh IAID.
     pub fn new(iaid: Iaid) -> Self {
-        Self { iaid, lease6: None, permit: None, sol_max_rt: None, inf_max_rt: None, lease4: None }
+        Self {
+            iaid,
+            lease6: None,
+            permit: None,
+            sol_max_rt: None,
+            inf_max_rt: None,
+            lease4: None,
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// The lease of the endpoint with this IAID. A lease belongs to a client identifier, whatever the endpoint is called
+    /// now.
+    pub fn lease4_of(&self, iaid: Iaid) -> Option<&Lease4> {
+        if iaid == self.iaid {
+            return self.lease4.as_ref();
+        }
+        self.endpoints.iter().find(|endpoint| endpoint.iaid == iaid)?.lease4.as_ref()
+    }
+
+    /// Keeps the lease of the endpoint with this IAID. Without effect for one that the record does not know.
+    pub fn set_lease4(&mut self, iaid: Iaid, lease: Option<Lease4>) {
+        if iaid == self.iaid {
+            self.lease4 = lease;
+        } else if let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.iaid == iaid) {
+            endpoint.lease4 = lease;
+        }
     }
 
     /// Moves every moment in it by `micros`.
@@ -52,7 +92,8 @@ impl LinkRecord {
         if let Some(permit) = &mut self.permit {
             change(&mut permit.since);
         }
-        if let Some(lease) = &mut self.lease4 {
+        let others = self.endpoints.iter_mut().filter_map(|endpoint| endpoint.lease4.as_mut());
+        for lease in self.lease4.iter_mut().chain(others) {
             change(&mut lease.requested_at);
             lease.renew_at.iter_mut().for_each(&mut change);
             lease.rebind_at.iter_mut().for_each(&mut change);

@@ -297,6 +297,16 @@ impl Client4 {
         self.state.exchange().is_some()
     }
 
+    /// True while a message with this transaction id waits for its answer.
+    pub fn is_asking(&self, xid: Xid4) -> bool {
+        self.state.exchange().is_some_and(|exchange| exchange.xid == xid)
+    }
+
+    /// Option 61 of its messages.
+    pub fn client_id(&self) -> &ClientId {
+        &self.memory.identity.client_id
+    }
+
     /// True while INIT-REBOOT waits for its answer.
     pub fn is_rebooting(&self) -> bool {
         matches!(self.state, State::Rebooting(_))

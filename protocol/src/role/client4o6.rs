@@ -4,24 +4,18 @@
 //! response is heard.
 
 use super::source;
-use crate::client4::{Client4, Cx, Echo};
+use crate::client4::Echo;
 use crate::facts::LinkFacts;
 use crate::ids::{Xid4, Xid6};
 use crate::lease::Delegation6;
-use crate::machine::Datagram;
 use crate::params::{ALL_RELAYS_AND_SERVERS, ALL_SERVERS};
 use crate::permit::{Permit, WireProfile};
 use crate::refused::Refused;
 use crate::rng::Rng;
 use crate::settings::{LinkSettings, SourceCheck, is_routable};
-use crate::time::Instant;
 use crate::wire::o6::{self, CodePoints, Header};
 use crate::wire::{v4, v6};
 use std::net::Ipv6Addr;
-use std::time::Duration;
-
-/// Shortest time between two retransmissions that a change of the source address forced.
-const FORCED_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What surrounds the 4o6 client of a link.
 pub(crate) struct Around<'a> {
@@ -40,40 +34,24 @@ pub(crate) struct Query {
     pub(crate) payload: Vec<u8>,
 }
 
-/// One 4o6 client: an engine, and what its transport remembers.
+/// Where queries go under `permit`.
+pub(crate) fn destinations(permit: &Permit) -> Vec<Ipv6Addr> {
+    if permit.servers.is_empty() { vec![ALL_RELAYS_AND_SERVERS] } else { permit.servers.clone() }
+}
+
+/// The source that a query would have now; `None` while no destination can be reached.
+pub(crate) fn reachable_from(around: &Around<'_>) -> Option<Ipv6Addr> {
+    destinations(around.permit).into_iter().find_map(|to| source::select(to, around.facts, around.delegated))
+}
+
+/// What one 4o6 client remembers of its queries.
+#[derive(Debug, Default)]
 pub(crate) struct Client4o6 {
-    pub(crate) engine: Client4,
     /// draft01: the outer transaction id that belongs to an inner one, kept over retransmissions.
     outer: Option<(Xid4, Xid6)>,
-    /// Where the last query came from.
-    source: Option<Ipv6Addr>,
-    /// The last query found no source address.
-    postponed: bool,
-    forced_at: Option<Instant>,
 }
 
 impl Client4o6 {
-    pub(crate) fn new(engine: Client4) -> Self {
-        Self { engine, outer: None, source: None, postponed: false, forced_at: None }
-    }
-
-    /// The source of the last query.
-    pub(crate) fn source(&self) -> Option<Ipv6Addr> {
-        self.source
-    }
-
-    /// Where queries go under `permit`.
-    pub(crate) fn destinations(permit: &Permit) -> Vec<Ipv6Addr> {
-        if permit.servers.is_empty() { vec![ALL_RELAYS_AND_SERVERS] } else { permit.servers.clone() }
-    }
-
-    /// The source that a query would have now; `None` while no destination can be reached.
-    pub(crate) fn reachable_from(around: &Around<'_>) -> Option<Ipv6Addr> {
-        Self::destinations(around.permit)
-            .into_iter()
-            .find_map(|to| source::select(to, around.facts, around.delegated))
-    }
-
     /// One query for each destination that can be reached, in the order of the list (C46-08). Each transmission
     /// chooses its source anew (C46-20).
     pub(crate) fn queries(
@@ -92,18 +70,13 @@ impl Client4o6 {
         };
         // The engine's messages are far below the limit of a datagram.
         let Ok(payload) = o6::emit_query(points, header, &[], message) else { return Vec::new() };
-        let queries: Vec<Query> = Self::destinations(permit)
+        destinations(permit)
             .into_iter()
             .filter_map(|destination| {
                 let source = source::select(destination, around.facts, around.delegated)?;
                 Some(Query { source, destination, payload: payload.clone() })
             })
-            .collect();
-        self.postponed = queries.is_empty();
-        if let Some(first) = queries.first() {
-            self.source = Some(first.source);
-        }
-        queries
+            .collect()
     }
 
     fn outer_id(&mut self, xid: Xid4, rng: &mut Rng) -> Xid6 {
@@ -117,63 +90,41 @@ impl Client4o6 {
         }
     }
 
-    /// True once if the last transmission found no source and one is there now.
-    pub(crate) fn was_postponed(&mut self, around: &Around<'_>) -> bool {
-        self.postponed && Self::reachable_from(around).is_some() && std::mem::take(&mut self.postponed)
-    }
-
-    /// True if queries now leave from another address than the last one did.
-    pub(crate) fn has_moved(&self, around: &Around<'_>) -> bool {
-        let reachable = Self::reachable_from(around);
-        reachable.is_some() && self.source.is_some() && self.source != reachable
-    }
-
-    /// Whether something may leave now because of a move; if not, when.
-    pub(crate) fn force(&mut self, now: Instant) -> Result<(), Instant> {
-        let rested_at = self.forced_at.map_or(now, |at| at + FORCED_INTERVAL);
-        if now < rested_at {
-            return Err(rested_at);
-        }
-        self.forced_at = Some(now);
-        Ok(())
-    }
-
-    /// Judges a DHCPv4-response and gives it to the engine. The order of the checks is fixed: the first that fails
-    /// names the counter (SEC-01). Link, destination and permit were checked by the caller.
-    pub(crate) fn receive(
-        &mut self,
-        now: Instant,
-        datagram: &Datagram<'_>,
-        message: &v6::Message<'_>,
-        around: &Around<'_>,
-        rng: &mut Rng,
-        out: &mut Vec<crate::client4::Action>,
-    ) -> Result<(), Refused> {
-        let permit = around.permit;
-        let points = CodePoints::of(permit.profile, &around.settings.draft01);
-        if message.kind != points.response {
-            return Err(Refused::UnknownType);
-        }
-        if permit.profile == WireProfile::Draft01 && self.outer.is_none_or(|(_, id)| id != message.xid()) {
-            return Err(Refused::XidMismatch);
-        }
-        let inner = o6::dhcpv4(points, message)?;
-        let inner = v4::Message::parse(inner).map_err(|_| Refused::Malformed4)?;
-        if inner.op != v4::BOOTREPLY || inner.kind().is_none() {
-            return Err(Refused::Malformed4);
-        }
-        let echo = self.engine.check(&inner)?;
-        if !may_answer(*datagram.from.ip(), echo, permit, around.settings.source_check) {
-            return Err(Refused::SourceRefused);
-        }
-        let source = Self::reachable_from(around).or(self.source);
-        let mut cx = Cx { rng, foreign: &around.facts.foreign4, source };
-        self.engine.receive(now, &inner, &mut cx, out)
+    /// True if the last query had this outer transaction id.
+    pub(crate) fn has_sent(&self, outer: Xid6) -> bool {
+        self.outer.is_some_and(|(_, id)| id == outer)
     }
 }
 
+/// The DHCPv4 message in a DHCPv4-response. `is_known` tells whether a query had an outer transaction id.
+///
+/// The order of the checks is fixed: the first that fails names the counter (SEC-01). Link, destination and permit were
+/// checked by the caller, who goes on with client identifier, transaction id and [`may_answer`].
+///
+/// # Errors
+/// When there is no such message.
+pub(crate) fn open<'m>(
+    message: &v6::Message<'m>,
+    around: &Around<'_>,
+    is_known: impl FnOnce(Xid6) -> bool,
+) -> Result<v4::Message<'m>, Refused> {
+    let points = CodePoints::of(around.permit.profile, &around.settings.draft01);
+    if message.kind != points.response {
+        return Err(Refused::UnknownType);
+    }
+    if around.permit.profile == WireProfile::Draft01 && !is_known(message.xid()) {
+        return Err(Refused::XidMismatch);
+    }
+    let inner = o6::dhcpv4(points, message)?;
+    let inner = v4::Message::parse(inner).map_err(|_| Refused::Malformed4)?;
+    if inner.op != v4::BOOTREPLY || inner.kind().is_none() {
+        return Err(Refused::Malformed4);
+    }
+    Ok(inner)
+}
+
 /// The source rule (SEC-02). A link-local source is one on this link, because only this link's socket got it.
-fn may_answer(from: Ipv6Addr, echo: Echo, permit: &Permit, check: SourceCheck) -> bool {
+pub(crate) fn may_answer(from: Ipv6Addr, echo: Echo, permit: &Permit, check: SourceCheck) -> bool {
     let link_local = from.is_unicast_link_local();
     let multicast = permit.servers.is_empty() || permit.servers.contains(&ALL_RELAYS_AND_SERVERS);
     let listed = permit.servers.contains(&from)
@@ -189,6 +140,7 @@ fn may_answer(from: Ipv6Addr, echo: Echo, permit: &Permit, check: SourceCheck) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Instant;
 
     fn permit(servers: &[&str]) -> Permit {
         Permit {

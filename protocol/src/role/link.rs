@@ -10,6 +10,8 @@
 //!
 //! [`Link`] keeps what outlives the interface, `Running` what does not.
 
+mod endpoint;
+mod identities;
 mod running;
 mod status;
 #[cfg(test)]
@@ -32,7 +34,8 @@ pub struct Link {
     settings: LinkSettings,
     duid: Duid,
     rng: Rng,
-    bucket: Bucket,
+    /// One for each endpoint, which a new beginning does not fill again.
+    buckets: Vec<Bucket>,
     facts: Arc<LinkFacts>,
     /// What is on disk, or about to be.
     record: LinkRecord,
@@ -54,7 +57,7 @@ impl Link {
             settings,
             duid,
             rng: Rng::seeded(seed),
-            bucket: Bucket::full(Instant::BOOT),
+            buckets: Vec::new(),
             facts: Arc::default(),
             record,
             stopped: false,
@@ -83,7 +86,7 @@ impl Link {
             settings: &self.settings,
             facts: &self.facts,
             rng: &mut self.rng,
-            bucket: &mut self.bucket,
+            buckets: &mut self.buckets,
             record: &mut self.record,
             last_error: &mut self.last_error,
             out,
@@ -96,9 +99,21 @@ impl Link {
         if self.running.is_some() || self.stopped || self.ended || self.facts.index == 0 {
             return;
         }
-        self.running =
-            Some(Box::new(Running::new(now, &self.settings, &self.duid, &self.record, &self.facts)));
+        let running = self.fresh(now, out);
+        self.running = Some(Box::new(running));
         self.with(now, out, Running::begin);
+    }
+
+    /// A running part that has not begun, with everything that is remembered.
+    fn fresh(&mut self, now: Instant, out: &mut Effects) -> Running {
+        let before = self.record.clone();
+        let iaids = identities::assign(&self.settings.endpoints, &mut self.record, &mut self.rng);
+        if self.record != before {
+            // An endpoint must not be another one after a crash.
+            out.push(Effect::Save(Box::new(self.record.clone())));
+        }
+        self.buckets.resize_with(iaids.len().max(1), || Bucket::full(now));
+        Running::new(now, &self.settings, &self.duid, &self.record, &iaids, &self.facts)
     }
 
     fn on_link(&mut self, now: Instant, facts: &Arc<LinkFacts>, out: &mut Effects) {
@@ -163,8 +178,8 @@ impl Link {
         self.with(now, out, Running::pause);
         self.settings = settings;
         let Some(old) = self.running.take() else { return };
-        let mut new = Running::new(now, &self.settings, &self.duid, &self.record, &self.facts);
-        new.inherit(*old);
+        let mut new = self.fresh(now, out);
+        new.inherit(*old, out);
         self.running = Some(Box::new(new));
         self.with(now, out, Running::begin);
     }
@@ -200,11 +215,11 @@ impl Machine for Link {
                 self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
             }
             Input::Frame(_) | Input::Resolved(_) => {}
-            Input::Configured(_, result) => {
-                self.with(now, out, |running, cx| running.on_configured(result, cx));
+            Input::Configured(id, result) => {
+                self.with(now, out, |running, cx| running.on_configured(id, result, cx));
             }
-            Input::AddressRemoved(_) => {
-                self.with(now, out, Running::on_address_removed);
+            Input::AddressRemoved(id) => {
+                self.with(now, out, |running, cx| running.on_address_removed(id, cx));
             }
             Input::Command(command) => self.on_command(now, command, out),
             Input::Settings(settings) => self.on_settings(now, *settings, out),

@@ -2,39 +2,30 @@
 //! told.
 
 mod datagrams;
-mod kernel;
-mod stage4;
 mod stage6;
 
-use crate::acd::Acd;
-use crate::client4::Client4;
+use super::endpoint::Endpoint;
 use crate::client6::Client6;
 use crate::facts::{LinkFacts, Noted};
-use crate::ids::{ClientId, Duid, EndpointId};
-use crate::lease::{Ipv4Config, LeaseEventKind};
+use crate::ids::{Duid, EndpointId, Iaid};
 use crate::machine::{Command, ConfigureError, Effect, Effects, OpenError, Port};
 use crate::permit::{Permit, WireProfile};
 use crate::record::LinkRecord;
 use crate::rng::Rng;
 use crate::role::bucket::Bucket;
-use crate::role::client4o6::Client4o6;
+use crate::role::client4o6::Around;
 use crate::settings::{LinkSettings, Mode, Profile};
 use crate::time::{Instant, earliest};
 use stage6::permit_options;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// First pause before a socket is tried again; doubles up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_secs(1);
 /// Longest pause before a socket is tried again.
 const RETRY_MAX: Duration = Duration::from_secs(60);
-/// An address that somebody removed is put back once in this time; removed again, the lease is given back.
-const RESTORE_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a change may wait for the disk that costs nothing when it is lost.
 const SAVE_DELAY: Duration = Duration::from_secs(5);
-/// How long the absence of another DHCPv4 client holds true without looking again.
-const NATIVE_FRESH: Duration = Duration::from_secs(60);
-/// Pause after an address was removed twice.
-const REMOVED_PAUSE: Duration = Duration::from_secs(600);
 
 /// What the running part borrows from its link while it handles something.
 pub(super) struct Cx<'a> {
@@ -42,15 +33,23 @@ pub(super) struct Cx<'a> {
     pub(super) settings: &'a LinkSettings,
     pub(super) facts: &'a LinkFacts,
     pub(super) rng: &'a mut Rng,
-    pub(super) bucket: &'a mut Bucket,
+    /// One for each endpoint; the DHCPv6 stage shares the first.
+    pub(super) buckets: &'a mut [Bucket],
     pub(super) record: &'a mut LinkRecord,
     pub(super) last_error: &'a mut Option<Noted>,
     pub(super) out: &'a mut Effects,
 }
 
 impl Cx<'_> {
-    fn note(&mut self, name: &'static str, text: String) {
+    pub(super) fn note(&mut self, name: &'static str, text: String) {
         *self.last_error = Some(Noted { at: self.now, name, text });
+    }
+}
+
+impl Cx<'_> {
+    /// Whether one more message of this endpoint may be sent.
+    fn may_send(&mut self, endpoint: EndpointId) -> bool {
+        self.buckets.get_mut(usize::from(endpoint.0)).is_some_and(|bucket| bucket.take(self.now))
     }
 }
 
@@ -141,18 +140,6 @@ impl Leave {
     }
 }
 
-/// What the kernel was told to have on the target.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Installed {
-    /// Index of the target it was meant for.
-    target: u32,
-    pub(super) config: Ipv4Config,
-    /// `None` until the kernel answered. A lease that goes on keeps the outcome it had.
-    pub(super) outcome: Option<Result<(), ConfigureError>>,
-    /// The kernel has not answered to this configuration.
-    pending: bool,
-}
-
 /// Why nothing is to run any more, once the last message is out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Ending {
@@ -162,105 +149,189 @@ enum Ending {
     Done,
 }
 
-/// See the module's description.
-pub(super) struct Running {
+/// What all endpoints of a link share.
+pub(super) struct Base {
     pub(super) socket: Socket,
     carrier: Carrier,
     /// The DHCPv6 stage was told that it may send.
     ready: bool,
     pub(super) client6: Client6,
     pub(super) leave: Leave,
-    pub(super) four: Client4o6,
-    /// The lease must be confirmed before it counts again, because the network may be another one.
-    verify: bool,
     pub(super) native: Native,
-    pub(super) waiting_for: Option<&'static str>,
-    /// The operator gave the lease back; nothing new until asked.
-    pub(super) released: bool,
-    /// The lease ended by itself and no other has come yet.
-    pub(super) expired: bool,
-    /// The remembered lease was granted or found on the target in this life.
-    proven: bool,
-    pub(super) installed: Option<Installed>,
-    /// To be told once the kernel has taken it.
-    untold: Option<LeaseEventKind>,
-    restored_at: Option<Instant>,
-    /// The address was removed twice: nothing until then.
-    pub(super) paused_until: Option<Instant>,
-    acd: Option<Acd>,
-    /// When to look at the source address again: it changed too soon after it had changed.
-    follow_at: Option<Instant>,
+    /// The servers do not return client identifiers, so that only one endpoint can be served (RFC 6842).
+    pub(super) lacks_echo: bool,
+    /// While one endpoint does something: the addresses of the others.
+    pub(super) taken: Vec<Ipv4Addr>,
     /// When to write what may wait.
     save_at: Option<Instant>,
     ending: Ending,
 }
 
+impl Base {
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending != Ending::No
+    }
+
+    /// The DHCPv6 stage may send.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// What surrounds the 4o6 clients, if there is leave for them.
+    pub(super) fn around<'a>(&'a self, cx: &Cx<'a>) -> Option<Around<'a>> {
+        self.leave.valid().map(|permit| self.under(permit, cx))
+    }
+
+    /// As [`Base::around`], with leave that was given and is to be confirmed.
+    pub(super) fn around_remembered<'a>(&'a self, cx: &Cx<'a>) -> Option<Around<'a>> {
+        self.leave.permit().map(|permit| self.under(permit, cx))
+    }
+
+    fn under<'a>(&'a self, permit: &'a Permit, cx: &Cx<'a>) -> Around<'a> {
+        let delegated = self.client6.lease().map_or(&[][..], |lease| &lease.prefixes);
+        Around { permit, settings: cx.settings, facts: cx.facts, delegated }
+    }
+
+    pub(super) fn check_native(&mut self, last: Option<Retry>, cx: &mut Cx<'_>) {
+        self.native = Native::Checking(last);
+        cx.out.push(Effect::Open(Port::Native4));
+    }
+
+    /// Writes the record in a while, unless something writes it before: a crash until then costs nothing, because
+    /// DHCPv6 is asked again after every start.
+    fn save_soon(&mut self, cx: &mut Cx<'_>) {
+        self.save_at.get_or_insert(cx.now + SAVE_DELAY);
+    }
+
+    /// Writes the record if it changed; `leases` puts those of the endpoints into it.
+    pub(super) fn save(&mut self, cx: &mut Cx<'_>, leases: impl FnOnce(&mut LinkRecord)) {
+        self.save_at = None;
+        let mut record = cx.record.clone();
+        self.client6.save(&mut record);
+        record.permit = self.leave.permit().cloned();
+        leases(&mut record);
+        if record != *cx.record {
+            *cx.record = record.clone();
+            cx.out.push(Effect::Save(Box::new(record)));
+        }
+    }
+
+    fn open(&mut self, last: Option<(OpenError, Retry)>, cx: &mut Cx<'_>) {
+        self.socket = Socket::Opening(last);
+        cx.out.push(Effect::Open(Port::Client6));
+    }
+}
+
+/// See the module's description.
+pub(super) struct Running {
+    pub(super) base: Base,
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Replies without client identifier since the last with one, which could be for any of several endpoints.
+    without_echo: u8,
+}
+
 impl Running {
+    /// `iaids` are those of the endpoints, in their order.
     pub(super) fn new(
         now: Instant,
         settings: &LinkSettings,
         duid: &Duid,
         record: &LinkRecord,
+        iaids: &[Iaid],
         facts: &LinkFacts,
     ) -> Self {
-        let remembered = record.lease4.clone().filter(|lease| lease.is_valid(now));
-        let client_id = ClientId::new(record.iaid, duid);
-        let engine = Client4::new(settings.dhcp4.clone(), client_id, facts.hardware.clone(), remembered);
+        let names = settings.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+        let who = (0..).map(EndpointId).zip(iaids).zip(names).map(|((id, iaid), name)| (id, *iaid, name));
         Self {
-            socket: Socket::Closed,
-            carrier: Carrier::Down,
-            ready: false,
-            client6: Client6::new(settings.dhcp6.clone(), permit_options(settings), duid.clone(), record),
-            leave: remembered_permit(settings, record).map_or(Leave::None, Leave::Suspended),
-            four: Client4o6::new(engine),
-            verify: true,
-            native: Native::Unknown,
-            waiting_for: None,
-            released: false,
-            expired: false,
-            proven: false,
-            installed: None,
-            untold: None,
-            restored_at: None,
-            paused_until: None,
-            acd: None,
-            follow_at: None,
-            save_at: None,
-            ending: Ending::No,
+            base: Base {
+                socket: Socket::Closed,
+                carrier: Carrier::Down,
+                ready: false,
+                client6: Client6::new(settings.dhcp6.clone(), permit_options(settings), duid.clone(), record),
+                leave: remembered_permit(settings, record).map_or(Leave::None, Leave::Suspended),
+                native: Native::Unknown,
+                lacks_echo: false,
+                taken: Vec::new(),
+                save_at: None,
+                ending: Ending::No,
+            },
+            endpoints: who.map(|who| Endpoint::new(who, settings, duid, record, facts, now)).collect(),
+            without_echo: 0,
         }
+    }
+
+    /// Lets every endpoint do something, one after the other.
+    fn each(&mut self, cx: &mut Cx<'_>, mut act: impl FnMut(&mut Endpoint, &mut Base, &mut Cx<'_>)) {
+        for at in 0..self.endpoints.len() {
+            self.at(at, cx, &mut act);
+        }
+    }
+
+    /// Lets one endpoint do something, if there is such.
+    fn at<T>(
+        &mut self,
+        at: usize,
+        cx: &mut Cx<'_>,
+        act: impl FnOnce(&mut Endpoint, &mut Base, &mut Cx<'_>) -> T,
+    ) -> Option<T> {
+        let others = self.endpoints.iter().enumerate().filter(|(other, _)| *other != at);
+        self.base.taken = others.filter_map(|(_, endpoint)| endpoint.holds()).collect();
+        let endpoint = self.endpoints.get_mut(at)?;
+        Some(act(endpoint, &mut self.base, cx))
+    }
+
+    fn of<T>(
+        &mut self,
+        id: EndpointId,
+        cx: &mut Cx<'_>,
+        act: impl FnOnce(&mut Endpoint, &mut Base, &mut Cx<'_>) -> T,
+    ) -> Option<T> {
+        self.at(usize::from(id.0), cx, act)
     }
 
     /// A change of settings is coming: what it ends is put away.
     pub(super) fn pause(&mut self, cx: &mut Cx<'_>) {
         self.save(cx);
-        self.end_check(cx);
+        self.each(cx, |endpoint, _, cx| endpoint.end_check(cx));
     }
 
-    /// Takes over what a change of settings does not end: the open socket, and what the kernel has.
-    pub(super) fn inherit(&mut self, old: Self) {
-        self.socket = old.socket;
-        self.installed = old.installed;
-        self.proven = old.proven;
-        self.released = old.released;
-        self.restored_at = old.restored_at;
+    /// Takes over what a change of settings does not end: the open socket, and what the kernel has. What is on targets
+    /// of endpoints that are gone, or are others now, goes.
+    pub(super) fn inherit(&mut self, mut old: Self, out: &mut Effects) {
+        self.base.socket = old.base.socket;
+        for endpoint in &mut self.endpoints {
+            if let Some(old) = old.endpoints.iter_mut().find(|old| old.iaid == endpoint.iaid) {
+                endpoint.inherit(old);
+            }
+        }
+        let left = old.endpoints.iter().filter(|old| old.installed.is_some());
+        out.extend(left.map(|old| Effect::Configure(old.id, None)));
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.ending == Ending::Done
+        self.base.ending == Ending::Done
     }
 
     /// The first look at the link.
     pub(super) fn begin(&mut self, cx: &mut Cx<'_>) {
         if cx.settings.mode == Mode::Off {
-            self.forget(cx);
+            self.each(cx, Endpoint::forget);
         }
-        self.adopt(cx);
+        self.each(cx, Endpoint::adopt);
         self.adopt6(cx);
         self.follow_carrier(cx);
         self.drive6(cx, |client6, cx, out| {
             client6.advertised(cx.now, cx.facts.ra.as_ref(), cx.rng, out);
         });
         self.make_ready(cx);
+    }
+
+    /// Remembered IPv6 addresses that are still on the link stay; others of ours go: those of a crash, and those of a
+    /// stage that was stateful and is not any more.
+    fn adopt6(&self, cx: &mut Cx<'_>) {
+        let mut kept = self.base.client6.assignments();
+        kept.retain(|assigned| cx.facts.addresses.iter().any(|a| a.address == assigned.address));
+        cx.out.push(Effect::Assign6(kept));
     }
 
     pub(super) fn on_facts(&mut self, before: &LinkFacts, cx: &mut Cx<'_>) {
@@ -276,41 +347,38 @@ impl Running {
             });
         }
         self.make_ready(cx);
-        self.follow_source(cx);
-        self.follow_check(before, cx);
-        self.follow_target(cx);
+        self.each(cx, Endpoint::follow_source);
+        self.each(cx, |endpoint, base, cx| {
+            endpoint.follow_check(before, cx);
+            endpoint.follow_target(base, cx);
+        });
     }
 
     fn follow_carrier(&mut self, cx: &mut Cx<'_>) {
         let up = cx.facts.running();
-        match (self.carrier, up) {
+        match (self.base.carrier, up) {
             (Carrier::Up, true) | (Carrier::Down | Carrier::Flapping(_), false) => {}
             (Carrier::Up, false) if cx.settings.flap_hold.is_zero() => self.go_down(cx),
-            (Carrier::Up, false) => self.carrier = Carrier::Flapping(cx.now + cx.settings.flap_hold),
+            (Carrier::Up, false) => self.base.carrier = Carrier::Flapping(cx.now + cx.settings.flap_hold),
             (Carrier::Flapping(_), true) => {
-                self.carrier = Carrier::Up;
+                self.base.carrier = Carrier::Up;
                 self.drive6(cx, |client6, cx, out| client6.moved(cx.now, cx.rng, out));
             }
             (Carrier::Down, true) => {
-                self.carrier = Carrier::Up;
-                self.client6.carrier(cx.now, cx.rng);
-                if self.socket == Socket::Closed {
-                    self.open(None, cx);
+                self.base.carrier = Carrier::Up;
+                self.base.client6.carrier(cx.now, cx.rng);
+                if self.base.socket == Socket::Closed {
+                    self.base.open(None, cx);
                 }
             }
         }
     }
 
-    fn open(&mut self, last: Option<(OpenError, Retry)>, cx: &mut Cx<'_>) {
-        self.socket = Socket::Opening(last);
-        cx.out.push(Effect::Open(Port::Client6));
-    }
-
     pub(super) fn on_opened(&mut self, port: Port, result: Result<(), OpenError>, cx: &mut Cx<'_>) {
         match port {
             Port::Client6 => {
-                let Socket::Opening(last) = self.socket else { return };
-                self.socket = match result {
+                let Socket::Opening(last) = self.base.socket else { return };
+                self.base.socket = match result {
                     Ok(()) => Socket::Open,
                     Err(error) => {
                         cx.note(socket_reason(error), format!("UDP port 546: {error}"));
@@ -320,8 +388,8 @@ impl Running {
                 self.make_ready(cx);
             }
             Port::Native4 => {
-                let Native::Checking(last) = self.native else { return };
-                self.native = match result {
+                let Native::Checking(last) = self.base.native else { return };
+                self.base.native = match result {
                     Err(OpenError::InUse) => {
                         cx.note(
                             "native-dhcp-active",
@@ -336,84 +404,100 @@ impl Running {
                 };
             }
             Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
-            Port::Arp(_) => {
+            Port::Arp(id) => {
                 if let Err(error) = result {
-                    cx.note("arp-failed", format!("the address is used unchecked: {error}"));
-                    self.checked(false, cx);
+                    self.of(id, cx, |endpoint, base, cx| endpoint.on_arp_failed(error, base, cx));
                 }
             }
         }
     }
 
+    pub(super) fn on_configured(
+        &mut self,
+        id: EndpointId,
+        result: Result<(), ConfigureError>,
+        cx: &mut Cx<'_>,
+    ) {
+        self.of(id, cx, |endpoint, _, cx| endpoint.on_configured(result, cx));
+    }
+
+    pub(super) fn on_address_removed(&mut self, id: EndpointId, cx: &mut Cx<'_>) {
+        self.of(id, cx, Endpoint::on_address_removed);
+    }
+
     /// Lets the DHCPv6 stage send as soon as socket and link-local address are there.
     fn make_ready(&mut self, cx: &mut Cx<'_>) {
-        let can_send = cx.facts.running() && self.socket == Socket::Open && cx.facts.link_local().is_some();
-        if can_send && !self.ready && self.ending == Ending::No {
-            self.ready = true;
+        let base = &mut self.base;
+        let can_send = cx.facts.running() && base.socket == Socket::Open && cx.facts.link_local().is_some();
+        if can_send && !base.ready && base.ending == Ending::No {
+            base.ready = true;
             // Now and not when a Reply is there, which is followed by a query at once.
-            if cx.settings.mode != Mode::Off && self.native == Native::Unknown {
-                self.check_native(None, cx);
+            if cx.settings.mode != Mode::Off && base.native == Native::Unknown {
+                base.check_native(None, cx);
             }
             self.drive6(cx, |client6, cx, out| client6.ready(cx.now, cx.rng, out));
         }
     }
 
+    /// Starts every engine that has everything it needs.
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.each(cx, Endpoint::settle);
+    }
+
+    /// Nothing of DHCPv4 may be sent from now on.
+    fn suspend4(&mut self, cx: &mut Cx<'_>) {
+        self.each(cx, |endpoint, _, cx| endpoint.suspend(cx));
+        self.base.native = Native::Unknown;
+    }
+
     /// The link has been down for longer than a flap: everything must be confirmed when it comes back.
     fn go_down(&mut self, cx: &mut Cx<'_>) {
-        self.carrier = Carrier::Down;
-        self.ready = false;
-        self.client6.stop(cx.now);
+        self.base.carrier = Carrier::Down;
+        self.base.ready = false;
+        self.base.client6.stop(cx.now);
         self.suspend_permit(cx);
     }
 
     fn suspend_permit(&mut self, cx: &mut Cx<'_>) {
-        if let Leave::Valid(permit) = &self.leave {
-            self.leave = Leave::Suspended(permit.clone());
+        if let Leave::Valid(permit) = &self.base.leave {
+            self.base.leave = Leave::Suspended(permit.clone());
         }
-        self.verify = true;
+        // Other servers may answer when the link is back.
+        self.base.lacks_echo = false;
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.verify = true);
         self.suspend4(cx);
         self.save(cx);
     }
 
-    /// The interface is gone, and everything on it. The lease is kept for its return.
+    /// The interface is gone, and everything on it. The leases are kept for its return.
     pub(super) fn vanish(&mut self, cx: &mut Cx<'_>) {
         self.save(cx);
-        if self.installed.take().is_some() {
-            cx.out.push(Effect::Configure(EndpointId::FIRST, None));
-        }
+        self.each(cx, |endpoint, _, cx| endpoint.clear(cx));
         cx.out.push(Effect::Close(Port::Client6));
-        self.end_check(cx);
+        self.each(cx, |endpoint, _, cx| endpoint.end_check(cx));
     }
 
     /// The operator wants the link to run, whatever was decided before.
     pub(super) fn readmit(&mut self, _: &mut Cx<'_>) {
-        self.released = false;
-        self.paused_until = None;
+        self.endpoints.iter_mut().for_each(Endpoint::readmit);
     }
 
     pub(super) fn renew(&mut self, cx: &mut Cx<'_>) {
-        self.readmit(cx);
-        self.drive4(cx, |engine, now, cx, out| {
-            engine.renew(now, cx, out);
-        });
+        self.each(cx, Endpoint::renew);
     }
 
     pub(super) fn rebind(&mut self, cx: &mut Cx<'_>) {
-        self.drive4(cx, |engine, now, cx, out| {
-            engine.rebind(now, cx, out);
-        });
+        self.each(cx, Endpoint::rebind);
     }
 
     pub(super) fn release(&mut self, cx: &mut Cx<'_>) {
-        self.released = true;
-        self.drive4(cx, |engine, now, cx, out| engine.release(now, cx, out));
-        self.end_check(cx);
+        self.each(cx, Endpoint::release);
     }
 
     pub(super) fn restart(&mut self, cx: &mut Cx<'_>) {
         self.readmit(cx);
         self.suspend_permit(cx);
-        if self.ready {
+        if self.base.ready {
             self.drive6(cx, |client6, cx, out| client6.restart(cx.now, cx.rng, out));
         }
     }
@@ -421,7 +505,7 @@ impl Running {
     /// The machine slept. What ended in the meantime goes first; the rest is confirmed as after a long outage.
     pub(super) fn resumed(&mut self, cx: &mut Cx<'_>) {
         self.on_deadline(cx);
-        if self.carrier != Carrier::Down {
+        if self.base.carrier != Carrier::Down {
             self.go_down(cx);
             self.follow_carrier(cx);
             self.make_ready(cx);
@@ -431,9 +515,8 @@ impl Running {
     pub(super) fn stop(&mut self, command: Command, cx: &mut Cx<'_>) {
         if cx.settings.release_on_stop {
             // DHCPv4 first: its RELEASE needs the configuration that DHCPv6 gives back.
-            self.drive4(cx, |engine, now, cx, out| engine.release(now, cx, out));
-            self.end_check(cx);
-            self.ending = Ending::Releasing;
+            self.each(cx, Endpoint::give_back);
+            self.base.ending = Ending::Releasing;
             self.drive6(cx, |client6, cx, out| client6.release(cx.now, cx.rng, out));
             return;
         }
@@ -443,90 +526,80 @@ impl Running {
             self.clear(cx);
         }
         cx.out.push(Effect::Close(Port::Client6));
-        self.ending = Ending::Done;
+        self.base.ending = Ending::Done;
     }
 
     /// Everything is given back.
     fn end(&mut self, cx: &mut Cx<'_>) {
-        self.leave = Leave::None;
+        self.base.leave = Leave::None;
         self.clear(cx);
         self.save(cx);
         cx.out.push(Effect::Close(Port::Client6));
-        self.ending = Ending::Done;
+        self.base.ending = Ending::Done;
     }
 
     /// Nothing of ours stays on the link.
     fn clear(&mut self, cx: &mut Cx<'_>) {
-        if self.installed.take().is_some() {
-            cx.out.push(Effect::Configure(EndpointId::FIRST, None));
-        }
+        self.each(cx, |endpoint, _, cx| endpoint.clear(cx));
         cx.out.push(Effect::Assign6(Vec::new()));
     }
 
+    /// Writes the record if it changed.
+    fn save(&mut self, cx: &mut Cx<'_>) {
+        let endpoints = &self.endpoints;
+        self.base.save(cx, |record| {
+            for endpoint in endpoints {
+                record.set_lease4(endpoint.iaid, endpoint.engine.lease().cloned());
+            }
+        });
+    }
+
     pub(super) fn on_deadline(&mut self, cx: &mut Cx<'_>) {
-        // The lease first: if it ended, nothing else may happen before it is gone.
-        if self.four.engine.deadline().is_some_and(|at| at <= cx.now) {
-            self.drive4(cx, |engine, now, cx, out| engine.on_deadline(now, cx, out));
-        }
-        if let Carrier::Flapping(until) = self.carrier
+        // The leases first: if one ended, nothing else may happen before it is gone.
+        self.each(cx, Endpoint::keep_lease);
+        if let Carrier::Flapping(until) = self.base.carrier
             && until <= cx.now
         {
             self.go_down(cx);
         }
-        if self.client6.deadline().is_some_and(|at| at <= cx.now) {
+        if self.base.client6.deadline().is_some_and(|at| at <= cx.now) {
             self.drive6(cx, |client6, cx, out| client6.on_deadline(cx.now, cx.rng, out));
         }
-        if self.acd.as_ref().and_then(Acd::deadline).is_some_and(|at| at <= cx.now) {
-            self.drive_acd(cx, |acd, cx, out| acd.on_deadline(cx.now, cx.rng, out));
-        }
-        if let Socket::Failed(error, retry) = self.socket
+        if let Socket::Failed(error, retry) = self.base.socket
             && retry.at <= cx.now
         {
-            self.open(Some((error, retry)), cx);
+            self.base.open(Some((error, retry)), cx);
         }
-        if let Native::Active(retry) = self.native
+        if let Native::Active(retry) = self.base.native
             && retry.at <= cx.now
         {
-            self.check_native(Some(retry), cx);
+            self.base.check_native(Some(retry), cx);
         }
-        if self.save_at.is_some_and(|at| at <= cx.now) {
+        self.each(cx, Endpoint::on_deadline);
+        if self.base.save_at.is_some_and(|at| at <= cx.now) {
             self.save(cx);
-        }
-        if self.paused_until.is_some_and(|at| at <= cx.now) {
-            self.paused_until = None;
-        }
-        if self.follow_at.is_some_and(|at| at <= cx.now) {
-            self.follow_source(cx);
         }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let flap = match self.carrier {
+        let base = &self.base;
+        let flap = match base.carrier {
             Carrier::Flapping(until) => Some(until),
             Carrier::Down | Carrier::Up => None,
         };
-        let socket = match self.socket {
+        let socket = match base.socket {
             Socket::Failed(_, retry) => Some(retry.at),
             Socket::Closed | Socket::Opening(_) | Socket::Open => None,
         };
-        let native = match self.native {
+        let native = match base.native {
             Native::Active(retry) => Some(retry.at),
             Native::Unknown | Native::Checking(_) | Native::Clear(_) => None,
         };
-        let acd = self.acd.as_ref().and_then(Acd::deadline);
-        [
-            self.client6.deadline(),
-            self.four.engine.deadline(),
-            flap,
-            socket,
-            native,
-            acd,
-            self.paused_until,
-            self.follow_at,
-            self.save_at,
-        ]
-        .into_iter()
-        .fold(None, earliest)
+        let endpoints = self.endpoints.iter().map(Endpoint::deadline);
+        [base.client6.deadline(), flap, socket, native, base.save_at]
+            .into_iter()
+            .chain(endpoints)
+            .fold(None, earliest)
     }
 }
 

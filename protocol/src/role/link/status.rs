@@ -1,26 +1,19 @@
 //! What a link shows of itself: the one word, the reason behind it, and the details.
 
 use super::Link;
-use super::running::{Leave, Running, Socket, socket_reason};
-use crate::ids::EndpointId;
-use crate::role::client4o6::Client4o6;
+use super::endpoint::Endpoint;
+use super::running::{Base, Leave, Running, Socket, socket_reason};
+use crate::role::client4o6;
 use crate::settings::Mode;
 use crate::status::{EndpointStatus, LinkState, Status};
 use crate::time::Instant;
 
+type Word = (LinkState, &'static str);
+
 impl Link {
     /// The status now. `since` moves only when the word or its reason changes.
     pub(super) fn describe(&self, now: Instant) -> Status {
-        let (state, reason) = self.word();
-        let since = if (state, reason) == (self.published.state, self.published.reason) {
-            self.published.since
-        } else {
-            now
-        };
         let mut status = Status {
-            state,
-            reason,
-            since,
             facts: self.facts.clone(),
             stopped: self.stopped,
             permit_state: "none",
@@ -29,55 +22,124 @@ impl Link {
         };
         status.dhcp6.state = "off";
         status.client4.state = "off";
+        let halted = self.halted();
         if let Some(running) = &self.running {
-            running.describe(self.settings.mode, &mut status);
-            status.endpoints = vec![EndpointStatus {
-                id: EndpointId::FIRST,
-                name: self
-                    .settings
-                    .endpoints
-                    .first()
-                    .map(|endpoint| endpoint.name.clone())
-                    .unwrap_or_default(),
-                state,
-                reason,
-                target: self.facts.target(EndpointId::FIRST).map(|t| t.name.clone()).unwrap_or_default(),
-                client4: status.client4.clone(),
-                ipv4: status.ipv4.clone(),
-            }];
+            running.describe(self, halted, &mut status);
         }
+        let words = status.endpoints.iter().map(|endpoint| (endpoint.state, endpoint.reason));
+        (status.state, status.reason) = halted.unwrap_or_else(|| summary(words));
+        let same = (status.state, status.reason) == (self.published.state, self.published.reason);
+        status.since = if same { self.published.since } else { now };
         status
     }
 
-    fn word(&self) -> (LinkState, &'static str) {
+    /// What keeps all endpoints from working, if something does.
+    fn halted(&self) -> Option<Word> {
         if self.stopped {
-            return (LinkState::Down, "stopped");
+            return Some((LinkState::Down, "stopped"));
         }
         match (&self.running, self.facts.index, self.facts.up, self.facts.carrier) {
-            (None, 0, _, _) => (LinkState::Down, "no-link"),
-            (None, ..) => (LinkState::Down, "stopped"),
-            (_, _, false, _) => (LinkState::Down, "link-down"),
-            (_, _, true, false) => (LinkState::NoCarrier, "no-carrier"),
-            (Some(running), _, true, true) => running.word(self),
+            (None, 0, _, _) => Some((LinkState::Down, "no-link")),
+            (None, ..) => Some((LinkState::Down, "stopped")),
+            (_, _, false, _) => Some((LinkState::Down, "link-down")),
+            (_, _, true, false) => Some((LinkState::NoCarrier, "no-carrier")),
+            (Some(running), _, true, true) => running.base.trouble(),
+        }
+    }
+}
+
+/// All endpoints in one word: the only one's own; what all have in common; else whether some work.
+fn summary(words: impl Iterator<Item = Word> + Clone) -> Word {
+    let works = |state| matches!(state, LinkState::Bound | LinkState::Renewing | LinkState::Rebinding);
+    let idle = words.clone().filter(|(state, _)| !works(*state));
+    let urgency = |(state, _): &Word| match state {
+        LinkState::Rebinding => 2,
+        LinkState::Renewing => 1,
+        _ => 0,
+    };
+    match (words.clone().any(|(state, _)| works(state)), idle.clone().next()) {
+        // Of those that all work, the one that is nearest to its end.
+        (_, None) => words.max_by_key(urgency).unwrap_or_default(),
+        (true, Some(_)) if idle.clone().all(|(state, _)| state == LinkState::Acquiring) => {
+            (LinkState::Degraded, "endpoints-acquiring")
+        }
+        (true, Some(_)) => (LinkState::Degraded, "endpoints-failed"),
+        // The one that got furthest, the first of those that are level.
+        (false, Some(first)) => {
+            let further =
+                |best: Word, word: Word| if progress(word.0) > progress(best.0) { word } else { best };
+            idle.fold(first, further)
+        }
+    }
+}
+
+/// How near to IPv4.
+fn progress(state: LinkState) -> u8 {
+    match state {
+        LinkState::Down | LinkState::NoCarrier => 0,
+        LinkState::Failed => 1,
+        LinkState::WaitIpv6 | LinkState::Dhcp6 | LinkState::NotEnabled => 2,
+        LinkState::Expired => 3,
+        LinkState::Acquiring => 4,
+        LinkState::Degraded => 5,
+        LinkState::Bound | LinkState::Renewing | LinkState::Rebinding => 6,
+    }
+}
+
+impl Base {
+    fn trouble(&self) -> Option<Word> {
+        match self.socket {
+            Socket::Failed(error, _) | Socket::Opening(Some((error, _))) => {
+                Some((LinkState::Failed, socket_reason(error)))
+            }
+            Socket::Closed | Socket::Opening(None) | Socket::Open => None,
         }
     }
 }
 
 impl Running {
-    fn word(&self, link: &Link) -> (LinkState, &'static str) {
-        if let Socket::Failed(error, _) | Socket::Opening(Some((error, _))) = self.socket {
-            return (LinkState::Failed, socket_reason(error));
+    fn describe(&self, link: &Link, halted: Option<Word>, status: &mut Status) {
+        status.dhcp6 = self.base.client6.status();
+        status.permit = self.base.leave.permit().cloned();
+        status.permit_state = self.base.leave.word();
+        let destinations = status.permit.as_ref().map(client4o6::destinations).unwrap_or_default();
+        for endpoint in &self.endpoints {
+            let mut client4 = endpoint.engine.status();
+            client4.transport = if link.settings.mode == Mode::Off { "" } else { "4o6" };
+            client4.waiting_for = endpoint.waiting_for;
+            client4.destinations.clone_from(&destinations);
+            client4.source = endpoint.source();
+            let installed = endpoint.installed.as_ref().filter(|i| i.outcome == Some(Ok(())));
+            let (state, reason) = halted.unwrap_or_else(|| endpoint.word(&self.base, link));
+            status.endpoints.push(EndpointStatus {
+                id: endpoint.id,
+                name: endpoint.name.clone(),
+                state,
+                reason,
+                target: endpoint.target(&link.facts).map(|target| target.name.clone()).unwrap_or_default(),
+                client4,
+                ipv4: installed.map(|installed| installed.config.clone()),
+            });
         }
+        if let Some(first) = status.endpoints.first() {
+            status.client4 = first.client4.clone();
+            status.ipv4 = first.ipv4.clone();
+        }
+    }
+}
+
+impl Endpoint {
+    fn word(&self, base: &Base, link: &Link) -> Word {
         // A remembered lease that is not in use yet says less than what it waits for.
-        if self.four.engine.lease().is_some() && (self.installed.is_some() || self.waiting_for.is_none()) {
-            return self.word_with_lease();
+        if self.engine.lease().is_some() && (self.installed.is_some() || self.waiting_for.is_none()) {
+            return self.word_with_lease(base);
         }
         if link.facts.link_local().is_none() {
             return (LinkState::WaitIpv6, "no-link-local");
         }
-        match (self.waiting_for, &self.leave) {
-            (Some("mode-off"), _) if self.client6.is_configured() => (LinkState::NotEnabled, "mode-off"),
-            (Some("mode-off" | "permit"), _) if !self.client6.is_configured() => {
+        match (self.waiting_for, &base.leave) {
+            (Some("mode-off"), _) if base.client6.is_configured() => (LinkState::NotEnabled, "mode-off"),
+            (Some("mode-off" | "permit"), _) if !base.client6.is_configured() => {
                 (LinkState::Dhcp6, "no-reply")
             }
             (Some("permit"), Leave::Suspended(_)) => (LinkState::Dhcp6, "verifying"),
@@ -86,17 +148,18 @@ impl Running {
             (Some("permit"), Leave::Expired) => (LinkState::NotEnabled, "permit-expired"),
             (Some("permit"), Leave::None | Leave::Valid(_)) => (LinkState::NotEnabled, "no-permit"),
             (Some("native-dhcp"), _) => (LinkState::Failed, "native-dhcp-active"),
+            (Some("server-lacks-6842"), _) => (LinkState::Failed, "server-lacks-6842"),
             (Some("target"), _) => (LinkState::Failed, "no-target"),
             (Some("source-address"), _) => (LinkState::WaitIpv6, "no-source-address"),
             (Some("operator"), _) => (LinkState::Down, "released"),
             (Some("address-removed"), _) => (LinkState::Failed, "address-removed"),
             (Some(_), _) => (LinkState::Acquiring, "starting"),
             (None, _) if self.expired => (LinkState::Expired, "no-answer"),
-            (None, _) => (LinkState::Acquiring, self.four.engine.status().state),
+            (None, _) => (LinkState::Acquiring, self.engine.status().state),
         }
     }
 
-    fn word_with_lease(&self) -> (LinkState, &'static str) {
+    fn word_with_lease(&self, base: &Base) -> Word {
         let outcome = self.installed.as_ref().map(|installed| &installed.outcome);
         match outcome {
             None => return (LinkState::Acquiring, "verifying"),
@@ -104,30 +167,15 @@ impl Running {
             Some(Some(Err(_))) => return (LinkState::Degraded, "install-failed"),
             Some(Some(Ok(()))) => {}
         }
-        match (self.four.engine.status().state, &self.leave) {
+        match (self.engine.status().state, &base.leave) {
             ("renewing", _) => (LinkState::Renewing, "t1"),
             ("rebinding", _) => (LinkState::Rebinding, "t2"),
             ("bound", _) => (LinkState::Bound, "lease"),
             ("rebooting", _) => (LinkState::Degraded, "verifying"),
+            _ if self.waiting_for == Some("server-lacks-6842") => (LinkState::Degraded, "server-lacks-6842"),
             (_, Leave::Withdrawn) => (LinkState::Degraded, "permit-withdrawn"),
             (_, Leave::Expired) => (LinkState::Degraded, "permit-expired"),
             (_, _) => (LinkState::Degraded, "verifying"),
         }
-    }
-
-    fn describe(&self, mode: Mode, status: &mut Status) {
-        status.dhcp6 = self.client6.status();
-        status.permit = self.leave.permit().cloned();
-        status.permit_state = self.leave.word();
-        status.client4 = self.four.engine.status();
-        status.client4.transport = if mode == Mode::Off { "" } else { "4o6" };
-        status.client4.waiting_for = self.waiting_for;
-        status.client4.destinations = self.leave.permit().map(Client4o6::destinations).unwrap_or_default();
-        status.client4.source = self.four.source();
-        status.ipv4 = self
-            .installed
-            .as_ref()
-            .filter(|i| i.outcome == Some(Ok(())))
-            .map(|installed| installed.config.clone());
     }
 }

@@ -1,16 +1,22 @@
 //! What arrives and what leaves: who understands a datagram, and whether one more may be sent.
 
-use super::stage4::around;
-use super::{Cx, Running, Socket};
+use super::{Base, Cx, Running, Socket};
+use crate::client4::Echo;
 use crate::facts::LinkFacts;
+use crate::ids::EndpointId;
 use crate::machine::{Datagram, Effect, Port};
 use crate::params::SERVER6_PORT;
 use crate::permit::WireProfile;
 use crate::refused::Refused;
+use crate::role::client4o6;
 use crate::settings::{LinkSettings, Profile};
 use crate::wire::o6::CodePoints;
+use crate::wire::v4;
 use crate::wire::v6::{self, Message, MessageType};
 use std::net::{Ipv6Addr, SocketAddrV6};
+
+/// So many replies in a row without client identifier mean that the server never returns it.
+const MAX_WITHOUT_ECHO: u8 = 3;
 
 impl Running {
     /// Nothing changes when it is refused.
@@ -21,8 +27,8 @@ impl Running {
     ) -> Result<(), Refused> {
         match datagram.via {
             Port::Client6 => self.on_dhcp6(datagram, cx),
-            Port::Arp(_) => {
-                self.drive_acd(cx, |acd, cx, out| acd.receive(cx.now, datagram.payload, out));
+            Port::Arp(id) => {
+                self.of(id, cx, |endpoint, base, cx| endpoint.hear_arp(datagram.payload, base, cx));
                 Ok(())
             }
             Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Err(Refused::WrongLink),
@@ -41,21 +47,79 @@ impl Running {
             Hearer::Dhcp6 => {
                 let message = parse(datagram.payload, kind)?;
                 let mut actions = Vec::new();
-                self.client6.receive(cx.now, &message, cx.rng, &mut actions)?;
+                self.base.client6.receive(cx.now, &message, cx.rng, &mut actions)?;
                 self.act6(actions, cx);
             }
             Hearer::Dhcp4o6 => {
                 if !self.is_ours(datagram.to, cx.facts) {
                     return Err(Refused::WrongLink);
                 }
-                let permit = self.leave.valid().ok_or(Refused::NoPermit)?;
+                let around = self.base.around(cx).ok_or(Refused::NoPermit)?;
                 let message = parse(datagram.payload, kind)?;
-                let mut actions = Vec::new();
-                let around = around(permit, &self.client6, cx.settings, cx.facts);
-                self.four.receive(cx.now, datagram, &message, &around, cx.rng, &mut actions)?;
-                self.act4(actions, cx);
+                let known = |outer| self.endpoints.iter().any(|endpoint| endpoint.four.has_sent(outer));
+                let reply = client4o6::open(&message, &around, known)?;
+                let (from, permit, check) =
+                    (*datagram.from.ip(), around.permit.clone(), cx.settings.source_check);
+                let may_answer = |echo| client4o6::may_answer(from, echo, &permit, check);
+                self.deliver(&reply, may_answer, cx)?;
             }
         }
+        Ok(())
+    }
+
+    /// Gives a reply to the endpoint that it is for. Where there are several only the client identifier tells which that
+    /// is: two of them may have the same transaction id (HCRA-25).
+    fn deliver(
+        &mut self,
+        reply: &v4::Message<'_>,
+        may_answer: impl Fn(Echo) -> bool,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Refused> {
+        let at = if self.endpoints.len() == 1 {
+            0
+        } else {
+            match reply.option(v4::code::CLIENT_ID) {
+                Some(id) => self.position_of(&id).ok_or(Refused::ClientIdMismatch)?,
+                None if self.base.lacks_echo => 0,
+                None => return self.count_missing_echo(reply, &may_answer, cx),
+            }
+        };
+        let heard = self.at(at, cx, |endpoint, base, cx| endpoint.receive(reply, may_answer, base, cx));
+        if heard.unwrap_or(Err(Refused::ClientIdMismatch))? == Echo::Ours {
+            self.without_echo = 0;
+            self.base.lacks_echo = false;
+        }
+        Ok(())
+    }
+
+    fn position_of(&self, client_id: &[u8]) -> Option<usize> {
+        self.endpoints.iter().position(|endpoint| endpoint.client_id().as_bytes() == client_id)
+    }
+
+    /// Counts replies that could be for any endpoint. When there is nothing but such, the first endpoint goes on alone,
+    /// for which they can be read (D-09). Somebody who cannot have seen our question does not count.
+    fn count_missing_echo(
+        &mut self,
+        reply: &v4::Message<'_>,
+        may_answer: impl Fn(Echo) -> bool,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), Refused> {
+        let asked = self.endpoints.iter().any(|endpoint| endpoint.engine.is_asking(reply.xid));
+        if asked && may_answer(Echo::Absent) {
+            self.without_echo = self.without_echo.saturating_add(1);
+        }
+        if self.without_echo < MAX_WITHOUT_ECHO {
+            return Err(Refused::NoClientIdEcho);
+        }
+        self.without_echo = 0;
+        self.base.lacks_echo = true;
+        let text = "the server does not return the client identifier (RFC 6842), so that its replies cannot be told apart; \
+                    only the first endpoint goes on";
+        cx.note("server-lacks-6842", text.to_owned());
+        for at in 1..self.endpoints.len() {
+            self.at(at, cx, |endpoint, _, cx| endpoint.suspend(cx));
+        }
+        cx.out.push(Effect::Refused(Refused::NoClientIdEcho));
         Ok(())
     }
 
@@ -95,11 +159,15 @@ impl Running {
     fn is_ours(&self, to: Ipv6Addr, facts: &LinkFacts) -> bool {
         facts.addresses.iter().any(|a| a.address == to)
             || facts.elsewhere6.contains(&to)
-            || self.four.source() == Some(to)
+            || self.endpoints.iter().any(|endpoint| endpoint.source() == Some(to))
     }
+}
 
-    pub(super) fn send(
+impl Base {
+    /// Sends DHCPv6, or DHCPv4 in it of an endpoint.
+    pub(in crate::role::link) fn send(
         &self,
+        on_behalf_of: EndpointId,
         source: Option<Ipv6Addr>,
         destination: Ipv6Addr,
         payload: Vec<u8>,
@@ -109,7 +177,7 @@ impl Running {
         if !cx.facts.running() || self.socket != Socket::Open {
             return;
         }
-        if !cx.bucket.take(cx.now) {
+        if !cx.may_send(on_behalf_of) {
             cx.out.push(Effect::Refused(Refused::RateLimited));
             return;
         }

@@ -1,7 +1,9 @@
 //! The DHCPv6 stage, and what its Replies mean for the permit.
 
+use super::super::endpoint::Endpoint;
 use super::{Cx, Ending, Leave, Running};
 use crate::client6::{self, Client6};
+use crate::ids::EndpointId;
 use crate::machine::Effect;
 use crate::params::ALL_RELAYS_AND_SERVERS;
 use crate::permit::{self, Permit, Signal, WireProfile};
@@ -17,7 +19,7 @@ impl Running {
         act: impl FnOnce(&mut Client6, &mut Cx<'_>, &mut Vec<client6::Action>),
     ) {
         let mut actions = Vec::new();
-        act(&mut self.client6, cx, &mut actions);
+        act(&mut self.base.client6, cx, &mut actions);
         self.act6(actions, cx);
     }
 
@@ -32,21 +34,29 @@ impl Running {
         for action in actions {
             match action {
                 client6::Action::Send(payload) => {
-                    self.send(cx.facts.link_local(), ALL_RELAYS_AND_SERVERS, payload, cx);
+                    self.base.send(
+                        EndpointId::FIRST,
+                        cx.facts.link_local(),
+                        ALL_RELAYS_AND_SERVERS,
+                        payload,
+                        cx,
+                    );
                 }
                 client6::Action::Assign => {
                     self.save(cx);
-                    cx.out.push(Effect::Assign6(self.client6.assignments()));
+                    cx.out.push(Effect::Assign6(self.base.client6.assignments()));
                 }
                 client6::Action::Configured(_) => {}
                 client6::Action::Confirmed => self.on_confirmed(cx),
-                client6::Action::Elsewhere => self.verify = true,
+                client6::Action::Elsewhere => {
+                    self.endpoints.iter_mut().for_each(|endpoint| endpoint.verify = true)
+                }
                 client6::Action::Expired => self.withdraw(Leave::Expired, cx),
-                client6::Action::Save => self.save_soon(cx),
+                client6::Action::Save => self.base.save_soon(cx),
                 client6::Action::Refused(refused) => cx.out.push(Effect::Refused(refused)),
                 client6::Action::Note(name, text) => cx.note(name, text),
                 client6::Action::Released => {
-                    if self.ending == Ending::Releasing {
+                    if self.base.ending == Ending::Releasing {
                         self.end(cx);
                     }
                 }
@@ -74,37 +84,38 @@ impl Running {
         cx.out.extend(notes.into_iter().map(Effect::Refused));
         match signal {
             Signal::Granted(profile, servers) => self.grant(profile, servers, cx),
-            Signal::Absent => match self.leave {
+            Signal::Absent => match self.base.leave {
                 Leave::Valid(_) | Leave::Suspended(_) => self.withdraw(Leave::Withdrawn, cx),
-                Leave::None | Leave::Refused => self.leave = Leave::None,
-                Leave::Withdrawn | Leave::Expired => self.leave = Leave::Withdrawn,
+                Leave::None | Leave::Refused => self.base.leave = Leave::None,
+                Leave::Withdrawn | Leave::Expired => self.base.leave = Leave::Withdrawn,
             },
             Signal::Unusable => {
                 cx.note("bad-server-list", "the list of 4o6 servers cannot be used".to_owned());
-                match &self.leave {
+                match &self.base.leave {
                     Leave::Valid(_) => {}
                     // The last good list stays, and DHCPv6 has just confirmed the rest.
-                    Leave::Suspended(permit) => self.leave = Leave::Valid(permit.clone()),
+                    Leave::Suspended(permit) => self.base.leave = Leave::Valid(permit.clone()),
                     Leave::None | Leave::Refused | Leave::Withdrawn | Leave::Expired => {
-                        self.leave = Leave::Refused
+                        self.base.leave = Leave::Refused
                     }
                 }
             }
         }
-        self.save_soon(cx);
+        self.base.save_soon(cx);
     }
 
     fn grant(&mut self, profile: WireProfile, servers: Vec<Ipv6Addr>, cx: &mut Cx<'_>) {
-        let since = self.leave.valid().filter(|old| old.profile == profile).map_or(cx.now, |old| old.since);
-        self.leave = Leave::Valid(Permit { profile, servers, since });
-        self.send_postponed(cx);
+        let since =
+            self.base.leave.valid().filter(|old| old.profile == profile).map_or(cx.now, |old| old.since);
+        self.base.leave = Leave::Valid(Permit { profile, servers, since });
+        self.each(cx, Endpoint::send_postponed);
     }
 
     /// The stage found its configuration still good without hearing its options again: the old permit holds.
     fn on_confirmed(&mut self, cx: &mut Cx<'_>) {
-        cx.out.push(Effect::Assign6(self.client6.assignments()));
-        match &self.leave {
-            Leave::Suspended(permit) => self.leave = Leave::Valid(permit.clone()),
+        cx.out.push(Effect::Assign6(self.base.client6.assignments()));
+        match &self.base.leave {
+            Leave::Suspended(permit) => self.base.leave = Leave::Valid(permit.clone()),
             // Whether 4o6 may run was never asked, or not in a way that counts now: that need not wait for T1.
             Leave::None if cx.settings.mode != Mode::Off => {
                 self.drive6(cx, |client6, cx, out| client6.renew(cx.now, cx.rng, out));
@@ -115,14 +126,14 @@ impl Running {
 
     /// The permit is gone (E2, E4): not a word more to a 4o6 server, not even RELEASE.
     fn withdraw(&mut self, to: Leave, cx: &mut Cx<'_>) {
-        if self.leave.permit().is_none() {
+        if self.base.leave.permit().is_none() {
             return;
         }
-        self.leave = to;
+        self.base.leave = to;
         self.suspend4(cx);
         match cx.settings.on_withdraw {
             OnWithdraw::Hold => {}
-            OnWithdraw::Drop => self.forget(cx),
+            OnWithdraw::Drop => self.each(cx, Endpoint::forget),
         }
         // After a crash DHCPv6 may only be confirmed, which gives back a permit that is remembered.
         self.save(cx);
