@@ -8,6 +8,7 @@ use dhcp4o6_protocol::lease::{Assignment6, Ipv4Config};
 use dhcp4o6_protocol::machine::ConfigureError;
 use std::collections::BTreeSet;
 use std::io;
+use std::net::Ipv4Addr;
 use tokio::sync::{mpsc, oneshot};
 
 /// Changes that may wait; whoever has more to change waits as well.
@@ -55,7 +56,7 @@ struct Change {
 
 #[derive(Debug)]
 enum What {
-    Configure4(u32, Option<Ipv4Config>, Placement),
+    Configure4 { interface: u32, want: Option<Ipv4Config>, placement: Placement, beside: Vec<Ipv4Addr> },
     Assign6(u32, Vec<Assignment6>),
     Sweep { targets: BTreeSet<u32>, links: BTreeSet<u32> },
 }
@@ -66,7 +67,7 @@ impl Access {
         &self.netns
     }
 
-    /// Makes our IPv4 on `interface` what is wanted, by difference.
+    /// Makes our IPv4 on `interface` what is wanted, by difference; what belongs to the addresses `beside` stays.
     ///
     /// # Errors
     /// When the kernel does not have it then.
@@ -75,8 +76,9 @@ impl Access {
         interface: u32,
         want: Option<Ipv4Config>,
         placement: Placement,
+        beside: Vec<Ipv4Addr>,
     ) -> Result<(), ConfigureError> {
-        self.change(What::Configure4(interface, want, placement)).await
+        self.change(What::Configure4 { interface, want, placement, beside }).await
     }
 
     /// Makes our IPv6 addresses on `interface` those wanted, by difference.
@@ -106,8 +108,8 @@ impl Access {
 async fn apply(mut applier: Applier, mut queue: mpsc::Receiver<Change>) {
     while let Some(Change { what, done }) = queue.recv().await {
         let outcome = match *what {
-            What::Configure4(interface, want, placement) => {
-                applier.configure4(interface, want.as_ref(), &placement, now()).await
+            What::Configure4 { interface, want, placement, beside } => {
+                applier.configure4(interface, want.as_ref(), &placement, &beside, now()).await
             }
             What::Assign6(interface, want) => applier.assign6(interface, &want, now()).await,
             What::Sweep { targets, links } => {

@@ -28,20 +28,20 @@ pub struct Wanted<'a> {
     pub key: LinkKey,
     /// The kernel's view.
     pub facts: LinkFacts,
-    /// Where its IPv4 goes.
-    pub target: Target,
-    /// The published address is on the target, but not all its routes.
-    pub routes_missing: bool,
+    /// Where the IPv4 of its endpoints goes.
+    pub targets: Vec<Target>,
+    /// For each endpoint: the published address is on the target, but not all its routes.
+    pub routes_missing: Vec<bool>,
 }
 
 /// The links of one namespace that the configuration names; of these links only, when they are given. `published` is
-/// what they have of IPv4.
+/// what their endpoints have of IPv4.
 pub fn wanted<'a>(
     config: &'a Config,
     name: &Option<String>,
     namespaces: &Namespaces,
     only: Option<&BTreeSet<u32>>,
-    published: impl Fn(LinkId) -> Option<Ipv4Config>,
+    published: impl Fn(LinkId) -> Vec<Option<Ipv4Config>>,
 ) -> Vec<Wanted<'a>> {
     let Some(namespace) = namespaces.get(name) else { return Vec::new() };
     let links = namespace.monitor.links().filter(|link| only.is_none_or(|only| only.contains(&link.index)));
@@ -71,33 +71,45 @@ fn want<'a>(
     config: &'a LinkConfig,
     name: &Option<String>,
     namespaces: &Namespaces,
-    published: impl Fn(LinkId) -> Option<Ipv4Config>,
+    published: impl Fn(LinkId) -> Vec<Option<Ipv4Config>>,
 ) -> Wanted<'a> {
     let id = LinkId { netns: namespace.access.netns().inode(), index: link.index };
-    let first = config.endpoints.first();
-    let target = first.and_then(|endpoint| match &endpoint.target {
-        TargetConfig::Link => Some((namespace, link.index)),
-        TargetConfig::Interface { name, namespace } => {
-            let there = namespaces.get(namespace)?;
-            let found = there.monitor.links().find(|link| names(link).any(|candidate| candidate == name))?;
-            Some((there, found.index))
-        }
+    let found: Vec<_> = config
+        .endpoints
+        .iter()
+        .map(|endpoint| match &endpoint.target {
+            TargetConfig::Link => Some((namespace, link.index)),
+            TargetConfig::Interface { name, namespace } => {
+                let there = namespaces.get(namespace)?;
+                let found =
+                    there.monitor.links().find(|link| names(link).any(|candidate| candidate == name))?;
+                Some((there, found.index))
+            }
+        })
+        .collect();
+    let monitors: Vec<_> =
+        found.iter().map(|target| target.map(|(there, index)| (&there.monitor, index))).collect();
+    let placements =
+        config.endpoints.iter().map(|endpoint| Placement { metric: endpoint.metric, table: endpoint.table });
+    let published = published(id);
+    let routes_missing = found.iter().zip(placements.clone()).enumerate().map(|(at, (target, placement))| {
+        target.zip(published.get(at).and_then(Option::as_ref)).is_some_and(|((there, index), config)| {
+            there.monitor.present4(index, config, &placement) == Presence4::RoutesMissing
+        })
     });
-    let facts = namespace.monitor.facts(link.index, &[target.map(|(there, index)| (&there.monitor, index))]);
-    let metric = first.map_or(LinkConfig::METRIC, |endpoint| endpoint.metric);
-    let placement =
-        Placement { metric, table: first.map_or(LinkConfig::MAIN_TABLE, |endpoint| endpoint.table) };
-    let routes_missing = target.zip(published(id)).is_some_and(|((there, index), config)| {
-        there.monitor.present4(index, &config, &placement) == Presence4::RoutesMissing
-    });
+    let routes_missing = routes_missing.collect();
     let place = |(there, index): (&Namespace, u32)| Place { access: there.access.clone(), index };
     Wanted {
         id,
         link: place((namespace, link.index)),
         config,
         key: identity::key(name, link),
-        facts,
-        target: Target { place: target.map(place), placement },
+        facts: namespace.monitor.facts(link.index, &monitors),
+        targets: found
+            .iter()
+            .zip(placements)
+            .map(|(target, placement)| Target { place: target.map(place), placement })
+            .collect(),
         routes_missing,
     }
 }

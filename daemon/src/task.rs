@@ -47,10 +47,10 @@ pub struct Orders {
     pub key: LinkKey,
     /// Its settings.
     pub settings: Rc<LinkSettings>,
-    /// Where its IPv4 goes.
-    pub target: Target,
-    /// The published address is on the target, but not all its routes.
-    pub routes_missing: bool,
+    /// Where the IPv4 of its endpoints goes.
+    pub targets: Vec<Target>,
+    /// For each endpoint: the published address is on the target, but not all its routes.
+    pub routes_missing: Vec<bool>,
     /// The machine was asleep so many times.
     pub resumed: u64,
     /// The task is to end.
@@ -107,7 +107,7 @@ pub struct Task {
 
 enum Outcome {
     Opened(Port, Result<(), OpenError>),
-    News(News),
+    News(EndpointId, News),
 }
 
 enum Event {
@@ -135,7 +135,7 @@ impl Task {
             id,
             namespace,
             shared,
-            install: Install::new(link.clone(), orders.target.clone()),
+            install: Install::new(link.clone(), &orders.targets),
             link,
             machine,
             channels,
@@ -226,9 +226,10 @@ impl Task {
         }
         if before.settings != self.orders.settings {
             let settings = Box::new((*self.orders.settings).clone());
+            self.install.make_room(settings.endpoints.len());
             self.feed(Input::Settings(settings)).await;
         }
-        // What the role wants after this goes to the new target.
+        // What the role wants after this goes to the new targets.
         self.look().await;
         if before.facts != self.orders.facts {
             let facts = self.orders.facts.clone();
@@ -241,13 +242,13 @@ impl Task {
 
     async fn look(&mut self) {
         let orders = &self.orders;
-        let news = self.install.look(&orders.facts, &orders.target, orders.routes_missing).await;
+        let news = self.install.look(&orders.facts, &orders.targets, &orders.routes_missing).await;
         self.tell(news).await;
     }
 
-    async fn tell(&mut self, news: Option<News>) {
-        if let Some(news) = news {
-            self.outcomes.push_back(Outcome::News(news));
+    async fn tell(&mut self, news: Vec<(EndpointId, News)>) {
+        if !news.is_empty() {
+            self.outcomes.extend(news.into_iter().map(|(endpoint, news)| Outcome::News(endpoint, news)));
             self.execute(Effects::new()).await;
         }
     }
@@ -365,8 +366,8 @@ impl Task {
             let Some(outcome) = self.outcomes.pop_front() else { return };
             let input = match outcome {
                 Outcome::Opened(port, result) => Input::Opened(port, result),
-                Outcome::News(News::Configured(result)) => Input::Configured(EndpointId::FIRST, result),
-                Outcome::News(News::AddressRemoved) => Input::AddressRemoved(EndpointId::FIRST),
+                Outcome::News(endpoint, News::Configured(result)) => Input::Configured(endpoint, result),
+                Outcome::News(endpoint, News::AddressRemoved) => Input::AddressRemoved(endpoint),
             };
             self.machine.handle(now(), input, &mut effects);
         }
@@ -375,7 +376,7 @@ impl Task {
 
 /// Whether a command can be begun now.
 fn admissible(command: Command, status: &Status) -> Result<(), Rejected> {
-    let lease = status.client4.lease.is_some();
+    let lease = status.endpoints.iter().any(|endpoint| endpoint.client4.lease.is_some());
     // It goes on from there as from a fresh start.
     let resting = matches!(status.reason, "stopped" | "released" | "address-removed");
     match (command, status.permit_state) {
@@ -393,7 +394,7 @@ fn admissible(command: Command, status: &Status) -> Result<(), Rejected> {
 mod tests {
     use super::*;
     use dhcp4o6_protocol::lease::Lease4;
-    use dhcp4o6_protocol::status::Client4Status;
+    use dhcp4o6_protocol::status::{Client4Status, EndpointStatus};
     use dhcp4o6_protocol::time::Lifetime;
 
     fn status(permit: &'static str, lease: bool) -> Status {
@@ -410,7 +411,10 @@ mod tests {
         });
         Status {
             permit_state: permit,
-            client4: Client4Status { lease, ..Client4Status::default() },
+            endpoints: vec![EndpointStatus {
+                client4: Client4Status { lease, ..Client4Status::default() },
+                ..EndpointStatus::default()
+            }],
             ..Status::default()
         }
     }

@@ -17,7 +17,7 @@ use dhcp4o6_protocol::time::Instant;
 use rtnetlink::packet_route::{AddressFamily, address::AddressMessage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use tracing::{debug, warn};
 
 pub use crate::plan::Placement;
@@ -69,8 +69,8 @@ impl Applier {
         Ok(Self { asking: Requests::open(netns)?, installed: BTreeMap::new() })
     }
 
-    /// Makes `want` all that is ours of IPv4 on the target; `None` takes everything away. A lease that is over counts
-    /// as `None`.
+    /// Makes `want` all that is ours of IPv4 on the target, apart from the addresses `beside` and the routes that leave
+    /// with them; `None` takes everything else away. A lease that is over counts as `None`.
     ///
     /// What is as wanted is not touched. The new address comes before the old one goes, and each route before the one
     /// it stands for goes; when removing, routes go before their address.
@@ -83,11 +83,12 @@ impl Applier {
         target: u32,
         want: Option<&Ipv4Config>,
         placement: &Placement,
+        beside: &[Ipv4Addr],
         now: Instant,
     ) -> Result<(), ConfigureError> {
         let wanted = want.and_then(|config| Some((config, lifetimes4(config, now)?)));
         let Some((config, left)) = wanted else {
-            return self.change4(target, None, &[]).await.map(|_| ());
+            return self.change4(target, None, &[], beside).await.map(|_| ());
         };
         let link = self.link(target).await?;
         let routes = routes(config, *placement, target, link.arp());
@@ -98,8 +99,8 @@ impl Applier {
             ends: (config.expires_at, config.expires_at),
         };
         // When the old address takes the new one along, the routes of the new one go with it.
-        if self.change4(target, Some(&address), &routes).await? {
-            self.change4(target, Some(&address), &routes).await?;
+        if self.change4(target, Some(&address), &routes, beside).await? {
+            self.change4(target, Some(&address), &routes, beside).await?;
         }
         Ok(())
     }
@@ -162,7 +163,7 @@ impl Applier {
         let mut outcome = Ok(());
         for target in targets.into_iter().filter(|index| !keep4(*index)) {
             debug!(index = target, "removing what an earlier run left");
-            outcome = outcome.and(self.change4(target, None, &[]).await.map(|_| ()));
+            outcome = outcome.and(self.change4(target, None, &[], &[]).await.map(|_| ()));
         }
         for link in links.into_iter().filter(|index| !keep6(*index)) {
             debug!(index = link, "removing what an earlier run left");
@@ -177,11 +178,17 @@ impl Applier {
         target: u32,
         want: Option<&Wanted>,
         routes: &[Route4],
+        beside: &[Ipv4Addr],
     ) -> Result<bool, ConfigureError> {
         let there = self.routes(Only { index: target, protocol: PROTOCOL, table: 0 }).await?;
-        let present = self
+        let mut present = self
             .addresses(AddressFamily::Inet, target, &there, want.map_or(&[], std::slice::from_ref))
             .await?;
+        let (others, there): (Vec<_>, Vec<_>) =
+            there.into_iter().partition(|route| route.source.is_some_and(|source| beside.contains(&source)));
+        for known in &mut present {
+            known.ours &= !beside.iter().any(|other| known.address.address == IpAddr::V4(*other));
+        }
         let mut outcome = match want {
             Some(address) => self.put_address(target, address, &present).await,
             None => Ok(()),
@@ -201,7 +208,7 @@ impl Applier {
         for known in &present {
             if known.ours && !want.is_some_and(|address| address.is(&known.address)) {
                 outcome = outcome.and(self.delete_address(&known.address).await);
-                taken_along |= self.put_back(&known.address, &present, want).await?;
+                taken_along |= self.put_back(&known.address, &present, &others, want).await?;
             }
         }
         outcome.map(|()| taken_along)
@@ -245,11 +252,13 @@ impl Applier {
     }
 
     /// With an address of ours, the kernel removes those that were added to its subnet later (unless told otherwise by
-    /// `promote_secondaries`). They are not ours to remove. True when the wanted address was among them.
+    /// `promote_secondaries`). They are not ours to remove, nor are the routes of other endpoints, `routes`, that leave
+    /// with them. True when the wanted address was among them.
     async fn put_back(
         &mut self,
         removed: &Address,
         before: &[Present],
+        routes: &[Route4],
         want: Option<&Wanted>,
     ) -> Result<bool, ConfigureError> {
         let now = self.addresses(AddressFamily::Inet, removed.index, &[], &[]).await?;
@@ -266,6 +275,13 @@ impl Applier {
                 Err(errno) => {
                     warn!(%address, prefix_len, errno, "lost an address of another owner with ours")
                 }
+            }
+            // A gateway must be reachable before a route goes by it.
+            let mut lost: Vec<_> =
+                routes.iter().filter(|route| route.source.map(IpAddr::V4) == Some(address)).collect();
+            lost.sort_by_key(|route| route.gateway.is_some());
+            for route in lost {
+                self.put_route(route).await?;
             }
         }
         Ok(want.is_some_and(|wanted| !now.iter().any(|known| wanted.is(&known.address))))

@@ -75,7 +75,11 @@ impl Supervisor {
         let Some(namespace) = self.namespaces.get(name) else { return };
         let inode = namespace.access.netns().inode();
         let config = Rc::clone(&self.config);
-        let published = |id: LinkId| self.links.get(&id)?.status.borrow().ipv4.clone();
+        let published = |id: LinkId| {
+            let status = self.links.get(&id).map(|link| link.status.borrow().clone());
+            let endpoints = status.iter().flat_map(|status| &status.endpoints);
+            endpoints.map(|endpoint| endpoint.ipv4.clone()).collect()
+        };
         let wanted = roster::wanted(&config, name, &self.namespaces, only, published);
         let ids: BTreeSet<u32> = wanted.iter().map(|wanted| wanted.id.index).collect();
         let here = LinkId { netns: inode, index: 0 }..=LinkId { netns: inode, index: u32::MAX };
@@ -92,7 +96,7 @@ impl Supervisor {
                 self.contended = true;
                 continue;
             }
-            self.claim_target(&mut wanted);
+            self.claim_targets(&mut wanted);
             if self.links.contains_key(&wanted.id) {
                 self.inform(wanted);
             } else if self.resting.get(&wanted.id).is_none_or(|rest| rest.until <= now()) {
@@ -204,30 +208,39 @@ impl Supervisor {
         });
     }
 
-    /// An interface gets the IPv4 of one link: of the first that claims it, until that ends or claims another.
-    fn claim_target(&mut self, wanted: &mut Wanted<'_>) {
-        let told = self.links.get(&wanted.id).map(|link| roster::interface(&link.orders.borrow().target));
-        let claim = roster::interface(&wanted.target);
-        if let Some(Some(before)) = told
-            && claim != Some(before)
-            && self.claims.get(&before) == Some(&wanted.id)
-        {
-            self.claims.remove(&before);
+    /// An interface gets the IPv4 of one link: of the first that claims it, until that ends or claims others. The endpoints
+    /// of a link may share one.
+    fn claim_targets(&mut self, wanted: &mut Wanted<'_>) {
+        let told: Option<Vec<_>> = self
+            .links
+            .get(&wanted.id)
+            .map(|link| link.orders.borrow().targets.iter().map(roster::interface).collect());
+        let claims: BTreeSet<_> = wanted.targets.iter().filter_map(roster::interface).collect();
+        for before in told.iter().flatten().flatten().filter(|before| !claims.contains(before)) {
+            if self.claims.get(before) == Some(&wanted.id) {
+                self.claims.remove(before);
+            }
         }
-        let Some(claim) = claim else { return };
-        if *self.claims.entry(claim).or_insert(wanted.id) == wanted.id {
-            return;
+        let mut refused = false;
+        for (at, target) in wanted.targets.iter_mut().enumerate() {
+            let Some(claim) = roster::interface(target) else { continue };
+            if *self.claims.entry(claim).or_insert(wanted.id) == wanted.id {
+                continue;
+            }
+            self.contended = true;
+            refused |= told.as_ref().and_then(|told| told.get(at)) != Some(&None);
+            target.place = None;
+            if let Some(seen) = wanted.facts.targets.get_mut(at) {
+                *seen = None;
+            }
         }
-        self.contended = true;
-        if told != Some(None) {
+        if refused {
             tracing::warn!(
                 netns = wanted.key.namespace,
                 ifname = wanted.facts.name,
                 "the target has the IPv4 of another link"
             );
         }
-        wanted.target.place = None;
-        wanted.facts.targets.fill(None);
     }
 
     fn inform(&mut self, wanted: Wanted<'_>) {
@@ -253,7 +266,7 @@ impl Supervisor {
                 } else {
                     Rc::new(wanted.config.settings.clone())
                 },
-                target: wanted.target,
+                targets: wanted.targets,
                 routes_missing: wanted.routes_missing,
                 resumed: orders.resumed,
                 ending: orders.ending,
@@ -268,7 +281,7 @@ impl Supervisor {
     }
 
     fn start(&mut self, namespace: &Option<String>, wanted: Wanted<'_>) {
-        let Wanted { id, link, config, key, facts, target, routes_missing } = wanted;
+        let Wanted { id, link, config, key, facts, targets, routes_missing } = wanted;
         let chance = self.duid_for(&facts.hardware).and_then(|duid| Ok((duid, identity::seed()?)));
         let (duid, seed) = match chance {
             Ok(chance) => chance,
@@ -287,7 +300,7 @@ impl Supervisor {
         let machine = Link::new(config.settings.clone(), duid, record, seed);
         let resumed = self.resumed;
         let orders =
-            Orders { facts: Arc::new(facts), key, settings, target, routes_missing, resumed, ending: None };
+            Orders { facts: Arc::new(facts), key, settings, targets, routes_missing, resumed, ending: None };
         let (orders, task_orders) = watch::channel(orders);
         let (commands, requests) = mailbox(COMMANDS);
         let (task_status, status) = watch::channel(Arc::new(Status::default()));

@@ -30,9 +30,9 @@ impl Task {
             Effect::Close(port) => self.ports.close(port),
             Effect::Send { via, source, to, payload } => self.send(via, source, to, &payload),
             Effect::Assign6(want) => self.install.assign(want).await,
-            Effect::Configure(_, want) => {
-                let outcome = self.install.configure(want).await;
-                self.outcomes.push_back(Outcome::News(News::Configured(outcome)));
+            Effect::Configure(endpoint, want) => {
+                let outcome = self.install.configure(endpoint, want).await;
+                self.outcomes.push_back(Outcome::News(endpoint, News::Configured(outcome)));
             }
             Effect::Save(record) => {
                 let saving = self.shared.storage.borrow_mut().begin(self.orders.key.clone(), *record);
@@ -63,8 +63,8 @@ impl Task {
     }
 
     /// Where the IPv4 of an endpoint goes, if that exists.
-    fn target(&self, _endpoint: EndpointId) -> Option<&Place> {
-        self.orders.target.place.as_ref()
+    fn target(&self, endpoint: EndpointId) -> Option<&Place> {
+        self.orders.targets.get(usize::from(endpoint.0))?.place.as_ref()
     }
 
     fn send(&mut self, via: Port, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
@@ -107,9 +107,10 @@ impl Task {
         if (before.state, before.reason) != (status.state, status.reason) {
             self.log_state(&status);
         }
-        match (&status.ipv4, &self.bound) {
-            (Some(_), None) => self.bound = Some(Bound::new(&self.shared)),
-            (None, Some(_)) => self.bound = None,
+        let has_ipv4 = status.endpoints.iter().any(|endpoint| endpoint.ipv4.is_some());
+        match (has_ipv4, &self.bound) {
+            (true, None) => self.bound = Some(Bound::new(&self.shared)),
+            (false, Some(_)) => self.bound = None,
             _ => {}
         }
         self.channels.status.send_replace(status);
@@ -118,8 +119,8 @@ impl Task {
     fn log_state(&mut self, status: &Status) {
         let (state, reason) = (status.state.word(), status.reason);
         let is_trouble = match status.state {
-            // Verifying a remembered lease is what every restart begins with.
-            LinkState::Failed | LinkState::Degraded => reason != "verifying",
+            // Verifying a remembered lease is what every restart begins with, and one endpoint is the first that is done.
+            LinkState::Failed | LinkState::Degraded => !matches!(reason, "verifying" | "endpoints-acquiring"),
             _ => false,
         };
         if status.state == LinkState::Bound {
