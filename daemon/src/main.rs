@@ -17,6 +17,7 @@ mod mailbox;
 mod namespace;
 mod ports;
 mod provider;
+mod resolver;
 mod rest;
 mod roster;
 mod shared;

@@ -190,7 +190,10 @@ pub fn new_socket(domain: Domain, kind: Type, protocol: i32) -> io::Result<Socke
 }
 
 /// Ties the socket to the interface. The kernel takes a name and keeps the index.
-fn bind_to(socket: &Socket, interface: u32) -> io::Result<()> {
+///
+/// # Errors
+/// When there is no such interface, or the service lacks the right.
+pub fn bind_to(socket: &Socket, interface: u32) -> io::Result<()> {
     let name = nix::net::if_::if_indextoname(interface)?;
     socket.bind_device(Some(name.as_bytes()))?;
     // Another interface may have got that name in between.

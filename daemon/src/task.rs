@@ -13,6 +13,7 @@ use crate::install::{Install, News, Place, Target};
 use crate::limiter::Limiter;
 use crate::mailbox;
 use crate::ports::Ports;
+use crate::resolver::{Answer, Resolver};
 use crate::shared::{Bound, Shared};
 use crate::store::LinkKey;
 use dhcp4o6_protocol::facts::LinkFacts;
@@ -93,6 +94,8 @@ pub struct Task {
     ports: Ports,
     /// The hardware address that the host has on the TAP device.
     tap_address: [u8; 6],
+    /// While the role wants to know the addresses of a name.
+    resolver: Option<Box<Resolver>>,
     install: Install,
     /// Inputs that effects have caused.
     outcomes: VecDeque<Outcome>,
@@ -116,6 +119,7 @@ enum Event {
     Request(LinkRequest),
     Time,
     Readable(Port),
+    Resolved(Answer),
     End,
 }
 
@@ -142,6 +146,7 @@ impl Task {
             orders,
             ports: Ports::default(),
             tap_address,
+            resolver: None,
             outcomes: VecDeque::new(),
             refusals: Limiter::new(),
             warned: "",
@@ -180,6 +185,7 @@ impl Task {
             Event::Request(request) => self.serve(request).await,
             Event::Time => self.keep_time().await,
             Event::Readable(port) => self.receive(port).await,
+            Event::Resolved(answer) => self.feed(Input::Resolved(answer)).await,
             Event::End => self.end().await,
         }
     }
@@ -213,6 +219,7 @@ impl Task {
             request = self.channels.requests.recv() => Event::Request(request),
             () = self.shared.clock.reached(time) => Event::Time,
             port = readable => Event::Readable(port),
+            answer = resolved(&mut self.resolver) => Event::Resolved(answer),
         };
         Some(event)
     }
@@ -233,6 +240,13 @@ impl Task {
         self.look().await;
         if before.facts != self.orders.facts {
             let facts = self.orders.facts.clone();
+            let way =
+                |facts: &LinkFacts| (facts.running(), facts.addresses.iter().filter(|a| a.usable()).count());
+            if way(&before.facts) < way(&facts)
+                && let Some(resolver) = &mut self.resolver
+            {
+                resolver.hurry();
+            }
             self.feed(Input::Link(&facts)).await;
         }
         if before.ending != self.orders.ending {
@@ -371,6 +385,13 @@ impl Task {
             };
             self.machine.handle(now(), input, &mut effects);
         }
+    }
+}
+
+async fn resolved(resolver: &mut Option<Box<Resolver>>) -> Answer {
+    match resolver {
+        Some(resolver) => resolver.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -4,11 +4,12 @@ use super::{Outcome, Task};
 use crate::clock::now;
 use crate::control::Notice;
 use crate::install::{News, Place};
+use crate::resolver::Resolver;
 use crate::shared::Bound;
 use crate::sockets::LinkSocket;
 use dhcp4o6_protocol::ids::EndpointId;
 use dhcp4o6_protocol::lease::LeaseEvent;
-use dhcp4o6_protocol::machine::{Effect, OpenError, Port};
+use dhcp4o6_protocol::machine::{Effect, OpenError, Port, Question};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::status::{LinkState, Status};
 use std::io;
@@ -43,7 +44,7 @@ impl Task {
             Effect::Publish(status) => self.publish(status),
             Effect::Frame(frame) => self.send_frame(&frame),
             Effect::Carrier(on) => self.set_carrier(on),
-            Effect::Resolve(_) => {}
+            Effect::Resolve(question) => self.resolve(question),
             Effect::Refused(reason) => self.refuse(reason, None),
             Effect::Stopped => self.stopped = true,
         }
@@ -65,6 +66,14 @@ impl Task {
     /// Where the IPv4 of an endpoint goes, if that exists.
     fn target(&self, endpoint: EndpointId) -> Option<&Place> {
         self.orders.targets.get(usize::from(endpoint.0))?.place.as_ref()
+    }
+
+    fn resolve(&mut self, question: Option<Question>) {
+        let asked = self.resolver.as_ref().map(|resolver| resolver.question());
+        if asked != question.as_ref() {
+            let resolver = |question| Resolver::new(question, &self.link, &self.shared.clock);
+            self.resolver = question.map(resolver).map(Box::new);
+        }
     }
 
     fn send(&mut self, via: Port, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) {
