@@ -1,5 +1,8 @@
 //! DHCPv4 over IPv6 on the bus: on-link client relay agents, the IPv6-transport server and relay agents.
 
+use super::super::server::Server1;
+use super::super::tra::Tra1;
+use super::super::tsv::Tsv1;
 use super::world::{Bus, NETNS, Service, named, soon};
 use crate::control::{
     AgentHandle, AgentKind, Configured, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
@@ -28,6 +31,7 @@ use futures_util::StreamExt as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tokio::sync::watch;
+use zbus::object_server::SignalEmitter;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, OwnedObjectPath};
 
@@ -629,4 +633,38 @@ async fn bindings_of_the_server_are_signals_of_its_own_and_no_notices() {
     assert_eq!((args.address, args.agent, args.valid_until), ("192.0.2.18", "2001:db8:1:1::18", NEVER));
     let signal = soon(noticed.next()).await.unwrap();
     assert_eq!(signal.args().unwrap().kind, "storage-restored");
+}
+
+/// Members of the signals of an IPv6-transport server and a relay agent that this user hears, where the policy of the
+/// package lets `trusted` hear everything.
+async fn heard(trusted: u32) -> Vec<String> {
+    const POLICY: &str = include_str!("../../../../systemd/org.dhcp4o6.Server.conf");
+    let bus = Bus::with_policy(Some(&POLICY.replace("\"root\"", &format!("\"{trusted}\""))));
+    let (service, listener) = (bus.connect().await, bus.connect().await);
+    // Both speak for the service, as far as the bus knows.
+    service.request_name(dhcp4o6_dbus::SERVER_BUS_NAME).await.unwrap();
+    let rule = zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal);
+    let rule = rule.sender(dhcp4o6_dbus::SERVER_BUS_NAME).build().unwrap();
+    let mut signals = zbus::MessageStream::for_match_rule(rule, &listener, None).await.unwrap();
+    let at = |path: &str| SignalEmitter::new(&service, path.to_owned()).unwrap();
+    let (server, agent) = (at(SERVER_PATH), at(tra_path("one").as_str()));
+    Tsv1::binding_added(&server, "192.0.2.18", "2001:db8::18", 7).await.unwrap();
+    Tsv1::binding_removed(&server, "192.0.2.18", "2001:db8::18").await.unwrap();
+    Tra1::binding_added(&agent, "192.0.2.18", "2001:db8::18", 7).await.unwrap();
+    Tra1::binding_removed(&agent, "192.0.2.18", "2001:db8::18").await.unwrap();
+    Server1::noticed(&server, "storage-restored", "").await.unwrap();
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|member| member != "Noticed") {
+        let signal = soon(signals.next()).await.unwrap().unwrap();
+        heard.push(signal.header().member().unwrap().to_string());
+    }
+    heard
+}
+
+#[tokio::test]
+async fn who_has_which_address_is_not_told_to_everybody() {
+    let this = nix::unistd::geteuid().as_raw();
+    let all = ["BindingAdded", "BindingRemoved", "BindingAdded", "BindingRemoved", "Noticed"];
+    assert_eq!(heard(this).await, all);
+    assert_eq!(heard(this + 1).await, ["Noticed"]);
 }

@@ -31,6 +31,11 @@ pub(super) struct Bus {
 
 impl Bus {
     pub(super) fn start() -> Self {
+        Self::with_policy(None)
+    }
+
+    /// Besides forbidding nothing, it obeys the policy of this text.
+    pub(super) fn with_policy(policy: Option<&str>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("dhcp4o6-bus-{}-{number}", std::process::id()));
@@ -42,9 +47,14 @@ impl Bus {
               <listen>unix:path={}/bus</listen><auth>EXTERNAL</auth>
               <policy context="default"><allow user="*"/><allow own="*"/>
                 <allow send_destination="*"/><allow receive_sender="*"/></policy>
+              {}
             </busconfig>"#,
-            directory.display()
+            directory.display(),
+            policy.map(|_| "<include>policy.conf</include>").unwrap_or_default()
         );
+        if let Some(policy) = policy {
+            std::fs::write(directory.join("policy.conf"), policy).unwrap();
+        }
         std::fs::write(directory.join("config.xml"), config).unwrap();
         let daemon = Self::spawn(&directory);
         Self { directory, daemon }
