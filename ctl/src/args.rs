@@ -13,7 +13,7 @@ pub struct Arguments {
     #[arg(long, short, global = true, value_name = "BUS", default_value = "system")]
     pub bus: BusAddress,
 
-    /// The network namespace of LINK, where links of one name exist in several
+    /// The network namespace of LINK or NAME, where those of one name exist in several
     #[arg(long, short, global = true, value_name = "NAME")]
     pub namespace: Option<String>,
 
@@ -29,12 +29,12 @@ pub struct Arguments {
 /// What to do.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Show all links, and the provider's roles, in tables
+    /// Show all links, and all roles, in tables
     Status,
-    /// Show everything about a link, and what came from where
-    Show(Link),
-    /// Say step by step why a link has IPv4 or not, where it stops, and what to do
-    Explain(Link),
+    /// Show everything about a link or a role, and what came from where
+    Show(Name),
+    /// Say step by step why a link has IPv4 or not, or a role works or not, where it stops, and what to do
+    Explain(Name),
     /// Follow what happens, until interrupted
     Monitor(Monitor),
     /// Show how many datagrams were sent, received, and not used, by reason
@@ -173,20 +173,20 @@ pub struct SelectTest {
     pub shared: bool,
 }
 
-/// A link.
+/// A link or a role.
 #[derive(Args, Clone, Debug)]
-pub struct Link {
-    /// Name of the interface
-    #[arg(value_name = "LINK")]
-    pub link: String,
+pub struct Name {
+    /// Name of an interface or a role: `server`, the configured name of another, or its kind and name, such as `tra/edge`
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// What to follow.
 #[derive(Args, Clone, Debug)]
 pub struct Monitor {
-    /// Name of the interface; all links when left out
-    #[arg(value_name = "LINK")]
-    pub link: Option<String>,
+    /// Name of an interface or a role, as for `show`; everything when left out
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 
     /// Show every change of a property, too
     #[arg(long, short)]
@@ -196,9 +196,9 @@ pub struct Monitor {
 /// What to count.
 #[derive(Args, Clone, Debug)]
 pub struct Counters {
-    /// Name of the interface; all links and the provider's roles when left out
-    #[arg(value_name = "LINK")]
-    pub link: Option<String>,
+    /// Name of an interface or a role, as for `show`; all when left out
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 
     /// Show counters that are zero, too
     #[arg(long, short)]

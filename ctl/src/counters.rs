@@ -1,14 +1,14 @@
-//! `counters [LINK]`: what went through, and what was not used.
+//! `counters [NAME]`: what went through, and what was not used.
 
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
-use crate::provider;
-use crate::service::{Service, number};
+use crate::role;
+use crate::service::{Service, Subject, number};
 use crate::table::{Cell, lines};
 use dhcp4o6_dbus::STATISTICS1;
 use serde_json::{Map, Value};
 
-/// Prints the counters of one link, or of all links and the provider's roles.
+/// Prints the counters of one link or role, or of all.
 pub async fn run(
     service: &Service,
     name: Option<&str>,
@@ -17,7 +17,10 @@ pub async fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let (links, roles) = match name {
-        Some(name) => (vec![service.link(name, namespace).await?], Vec::new()),
+        Some(name) => match service.subject(name, namespace).await? {
+            Subject::Link(link) => (vec![link], Vec::new()),
+            Subject::Role(role) => (Vec::new(), vec![*role]),
+        },
         None => service.both_sides(namespace).await?,
     };
     let mut all = Vec::new();
@@ -57,9 +60,9 @@ pub async fn run(
     }
     for role in &roles {
         if output.json {
-            all.push(provider::summary(role));
+            all.push(role::summary(role));
         } else {
-            provider::counters(role, zeros, output)?;
+            role::counters(role, zeros, output)?;
         }
     }
     if output.json {

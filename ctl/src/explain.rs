@@ -1,28 +1,41 @@
-//! `explain LINK`: why there is or is no IPv4.
+//! `explain NAME`: why there is or is no IPv4, or why a role does not work.
 
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
-use crate::service::Service;
+use crate::role;
+use crate::service::{Service, Subject};
 use serde_json::json;
 
 /// Widest line of running text.
 const WIDTH: usize = 100;
 
-/// Prints the steps.
+/// Prints the steps: those that the service tells of a link, or those that follow from what it shows of a role.
 pub async fn run(
     service: &Service,
     name: &str,
     namespace: Option<&str>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let link = service.link(name, namespace).await?;
-    let steps = service.proxy(&link.path).await?.explain().await?;
+    let (title, steps) = match service.subject(name, namespace).await? {
+        Subject::Link(link) => {
+            let steps = service.proxy(&link.path).await?.explain().await?;
+            (json!({ "name": link.name, "namespace": link.namespace }), steps)
+        }
+        Subject::Role(role) => (
+            json!({ "name": role.name, "kind": role.kind, "namespace": role.text("Namespace") }),
+            role::explain::steps(&role),
+        ),
+    };
     if output.json {
         let steps: Vec<_> = steps
             .iter()
             .map(|step| json!({ "name": step.name, "verdict": step.verdict, "evidence": step.evidence }))
             .collect();
-        return output.document(&json!({ "name": link.name, "namespace": link.namespace, "steps": steps }));
+        let mut document = title;
+        if let Some(document) = document.as_object_mut() {
+            document.insert("steps".into(), steps.into());
+        }
+        return output.document(&document);
     }
     let width = steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
     for step in &steps {

@@ -76,7 +76,9 @@ impl From<zbus::Error> for Failure {
             | "org.freedesktop.DBus.Error.Disconnected" => Self::NoService(
                 "dhcp4o6d does not run on this bus; start it with `systemctl start dhcp4o6`".into(),
             ),
-            "org.freedesktop.DBus.Error.UnknownObject" => Self::NoSuchLink("the link is gone".into()),
+            "org.freedesktop.DBus.Error.UnknownObject" | "org.freedesktop.DBus.Error.UnknownInterface" => {
+                Self::NoSuchLink("the link is gone".into())
+            }
             "org.freedesktop.DBus.Error.AccessDenied" => {
                 Self::Failed(format!("the bus does not let you do this: {error}"))
             }

@@ -12,7 +12,9 @@ mod hex;
 mod monitor;
 mod output;
 mod provider;
+mod role;
 mod service;
+mod sheet;
 mod show;
 mod status;
 mod table;
@@ -49,13 +51,13 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let provider = || Provider::connect(&arguments.bus);
     match arguments.command.as_ref().unwrap_or(&Command::Status) {
         Command::Status => status::run(&service().await?, namespace, output).await,
-        Command::Show(of) => show::run(&service().await?, &of.link, namespace, output).await,
-        Command::Explain(of) => explain::run(&service().await?, &of.link, namespace, output).await,
+        Command::Show(of) => show::run(&service().await?, &of.name, namespace, output).await,
+        Command::Explain(of) => explain::run(&service().await?, &of.name, namespace, output).await,
         Command::Monitor(of) => {
-            monitor::run(&service().await?, of.link.as_deref(), namespace, of.properties, output).await
+            monitor::run(&service().await?, of.name.as_deref(), namespace, of.properties, output).await
         }
         Command::Counters(of) => {
-            counters::run(&service().await?, of.link.as_deref(), namespace, of.all, output).await
+            counters::run(&service().await?, of.name.as_deref(), namespace, of.all, output).await
         }
         Command::Renew(of) => control::run(&service().await?, Request::Renew, of, namespace, output).await,
         Command::Rebind(of) => control::run(&service().await?, Request::Rebind, of, namespace, output).await,

@@ -1,20 +1,24 @@
 //! The service's end of the bus.
 
 use crate::failure::Failure;
-use crate::provider::{Provider, Role};
+use crate::provider::Provider;
+use crate::role::Role;
 use dhcp4o6_dbus::{
-    BUS_NAME, BusAddress, CLIENT1, DHCP6_STAGE1, LINK1, Link1Proxy, LinkSummary, Manager1Proxy, STATISTICS1,
-    to_json,
+    BUS_NAME, BusAddress, CLIENT1, DHCP6_STAGE1, LINK1, Link1Proxy, LinkSummary, Manager1Proxy,
+    RELAY_CLIENT1, STATISTICS1, parse_agent_path, to_json,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value};
-use zbus::fdo::PropertiesProxy;
+use zbus::fdo::{IntrospectableProxy, PropertiesProxy};
 use zbus::names::InterfaceName;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, OwnedObjectPath};
 
 /// Calls under way at once: what the service allows one caller.
 const AT_ONCE: usize = 8;
+
+/// Where on-link client relay agents are.
+const LCRAS: &str = "/org/dhcp4o6/lcra";
 
 /// A connection to the service.
 pub struct Service {
@@ -48,6 +52,14 @@ impl From<LinkSummary> for Found {
     }
 }
 
+/// What a name on the command line can be.
+pub enum Subject {
+    /// A link.
+    Link(Found),
+    /// A role.
+    Role(Box<Role>),
+}
+
 /// How people call a link.
 pub fn title(name: &str, namespace: &str) -> String {
     if namespace.is_empty() { name.to_owned() } else { format!("{name} in {namespace}") }
@@ -76,16 +88,82 @@ impl Service {
         Ok(bus.build().await?.name_has_owner(name).await.map_err(zbus::Error::from)?)
     }
 
-    /// Every link, as [`Service::links`], and every role of the provider; one of the two sides may not run.
+    /// Every link, as [`Service::links`], and every role of both sides; one of the two sides may not run.
     ///
     /// # Errors
     /// When neither side answers.
     pub async fn both_sides(&self, namespace: Option<&str>) -> Result<(Vec<Found>, Vec<Role>), Failure> {
         let roles = Provider::over(self.connection.clone()).await?.roles().await;
-        match (self.links(namespace).await, roles) {
-            (Ok(links), roles) => Ok((links, roles.unwrap_or_default())),
-            (Err(Failure::NoService(_)), Ok(roles)) => Ok((Vec::new(), roles)),
-            (Err(failure), _) => Err(failure),
+        let (links, mut roles) = match (self.links(namespace).await, roles) {
+            (Ok(links), roles) => {
+                let mut all = self.lcras().await?;
+                all.extend(roles.unwrap_or_default());
+                (links, all)
+            }
+            (Err(Failure::NoService(_)), Ok(roles)) => (Vec::new(), roles),
+            (Err(failure), _) => return Err(failure),
+        };
+        roles.retain(|role| role.is_in(namespace));
+        Ok((links, roles))
+    }
+
+    /// The link or role that somebody means by this name. A link comes before roles.
+    ///
+    /// # Errors
+    /// When there is none, or several, or neither side answers.
+    pub async fn subject(&self, name: &str, namespace: Option<&str>) -> Result<Subject, Failure> {
+        let missing = match self.link(name, namespace).await {
+            Ok(link) => return Ok(Subject::Link(link)),
+            Err(failure @ (Failure::NoSuchLink(_) | Failure::NoService(_))) => failure,
+            Err(failure) => return Err(failure),
+        };
+        let mut roles = match self.both_sides(namespace).await {
+            Ok((_, roles)) => roles,
+            Err(Failure::NoService(_)) => return Err(missing),
+            Err(failure) => return Err(failure),
+        };
+        roles.retain(|role| role.is_called(name));
+        let names: Vec<_> = roles.iter().map(Role::full_name).collect();
+        match (roles.pop(), names.as_slice(), missing) {
+            (Some(role), [_], _) => Ok(Subject::Role(Box::new(role))),
+            (Some(_), names, _) => {
+                Err(Failure::NoSuchLink(format!("{name} can be any of {}; choose one", names.join(", "))))
+            }
+            (None, _, Failure::NoService(_)) => Err(Failure::NoSuchLink(format!(
+                "no role is called {name}; `dhcp4o6ctl status` lists those that are"
+            ))),
+            (None, _, missing) => Err(missing),
+        }
+    }
+
+    /// Every on-link client relay agent, by name.
+    async fn lcras(&self) -> Result<Vec<Role>, Failure> {
+        let mut lcras = Vec::new();
+        for child in self.children(LCRAS).await? {
+            let path = format!("{LCRAS}/{child}");
+            let Some((kind, name)) = parse_agent_path(&path) else { continue };
+            // One that is gone meanwhile is none.
+            let Some(mut properties) = self.optional(&path, RELAY_CLIENT1).await? else { continue };
+            let Some(mut counted) = self.optional(&path, STATISTICS1).await? else { continue };
+            for (from, to) in [("Sent", "Sent"), ("Received", "Received"), ("Counters", "Refused")] {
+                properties.insert(to.to_owned(), counted.remove(from).unwrap_or_default());
+            }
+            lcras.push(Role::new(kind, name, &path, properties));
+        }
+        lcras.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(lcras)
+    }
+
+    /// The last parts of the paths of the objects right below `path`; none if there are none. Reading all objects for
+    /// that would read every link.
+    async fn children(&self, path: &str) -> Result<Vec<String>, Failure> {
+        let proxy =
+            IntrospectableProxy::builder(&self.connection).destination(BUS_NAME).path(path.to_owned());
+        let proxy = proxy.cache_properties(CacheProperties::No).build().await?;
+        match proxy.introspect().await.map_err(Failure::from) {
+            Ok(xml) => Ok(names_of_nodes(&xml)),
+            Err(Failure::NoSuchLink(_)) => Ok(Vec::new()),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -153,6 +231,22 @@ impl Service {
         Ok(all.into_iter().map(|(name, value)| (name, to_json(&value))).collect())
     }
 
+    /// The properties of an interface that an object may not have; `None` then, and if there is no such object.
+    ///
+    /// # Errors
+    /// When the service does not answer.
+    async fn optional(
+        &self,
+        path: &str,
+        interface: &'static str,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        match self.properties(path, interface).await {
+            Ok(properties) => Ok(Some(properties)),
+            Err(Failure::NoSuchLink(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Every property of a link: an object per interface.
     ///
     /// # Errors
@@ -163,6 +257,9 @@ impl Service {
         for interface in [LINK1, DHCP6_STAGE1, CLIENT1, STATISTICS1] {
             let properties = self.properties(&link.path, interface).await?;
             all.insert(interface.into(), Value::Object(properties));
+        }
+        if let Some(agent) = self.optional(&link.path, RELAY_CLIENT1).await? {
+            all.insert(RELAY_CLIENT1.into(), Value::Object(agent));
         }
         Ok(Value::Object(all))
     }
@@ -182,6 +279,12 @@ impl Service {
         let all = stream::iter(links.iter().cloned()).map(each).buffered(AT_ONCE);
         all.try_filter_map(|found| async move { Ok(found) }).try_collect().await
     }
+}
+
+/// The names of the nodes that introspection tells. They are parts of object paths: letters, digits and `_`.
+fn names_of_nodes(xml: &str) -> Vec<String> {
+    let named = xml.split("<node name=\"").skip(1);
+    named.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Why a configured link is not there, for people.
@@ -217,4 +320,17 @@ pub fn joined(value: &Value, keys: &[&str]) -> String {
 
 fn at<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Value> {
     keys.iter().try_fold(value, |value, key| value.get(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_below_an_object_are_read_from_its_introspection() {
+        let xml = "<node>\n <interface name=\"a\"/>\n <node name=\"lan_2d0\"/>\n <node name=\"b\"/>\n</node>";
+        assert_eq!(names_of_nodes(xml), ["lan_2d0", "b"]);
+        assert!(names_of_nodes("<node></node>").is_empty());
+        assert!(names_of_nodes("<node name=\"").is_empty());
+    }
 }

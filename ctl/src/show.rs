@@ -1,72 +1,43 @@
-//! `show LINK`: everything, and what came from where.
+//! `show NAME`: everything, and what came from where.
 
 use crate::clock;
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
-use crate::service::{Service, joined, list, number, text};
-use crate::table::{Cell, lines};
-use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, STATISTICS1};
+use crate::role;
+use crate::service::{Service, Subject, joined, list, number, text};
+use crate::sheet::Sheet;
+use crate::table::Cell;
+use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, RELAY_CLIENT1, STATISTICS1};
 use serde_json::Value;
 
-/// Prints a link.
+/// Prints a link or a role.
 pub async fn run(
     service: &Service,
     name: &str,
     namespace: Option<&str>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let link = service.link(name, namespace).await?;
-    let all = service.everything(&link).await?;
-    if output.json {
-        return output.document(&all);
-    }
-    let sheet = sheet(&all, clock::now());
-    for (title, rows) in sheet.sections {
-        output.line(&output.paint(Mood::Strong, title))?;
-        for line in lines(*output, &rows) {
-            output.line(&line)?;
+    let (document, sheet) = match service.subject(name, namespace).await? {
+        Subject::Link(link) => {
+            let all = service.everything(&link).await?;
+            let sheet = sheet(&all, clock::now());
+            (all, sheet)
         }
-    }
-    Ok(())
-}
-
-/// What is printed: titles, and rows of label, value and source.
-struct Sheet {
-    sections: Vec<(&'static str, Vec<Vec<Cell>>)>,
-}
-
-impl Sheet {
-    fn section(&mut self, title: &'static str) {
-        self.sections.push((title, Vec::new()));
-    }
-
-    /// A row, unless there is nothing to say.
-    fn row(&mut self, label: &str, value: impl Into<String>, source: &str) {
-        self.mooded(label, value, source, Mood::Plain);
-    }
-
-    fn mooded(&mut self, label: &str, value: impl Into<String>, source: &str, mood: Mood) {
-        let value = value.into();
-        if value.is_empty() {
-            return;
-        }
-        if let Some((_, rows)) = self.sections.last_mut() {
-            let mut row = vec![Cell::plain(format!("  {label}")), Cell::new(value, mood)];
-            if !source.is_empty() {
-                row.push(Cell::new(source, Mood::Faint));
-            }
-            rows.push(row);
-        }
-    }
+        Subject::Role(role) => (role::summary(&role), role::show::sheet(&role)),
+    };
+    if output.json { output.document(&document) } else { sheet.print(output) }
 }
 
 fn sheet(all: &Value, now: u64) -> Sheet {
-    let mut sheet = Sheet { sections: Vec::new() };
+    let mut sheet = Sheet::default();
     link(&mut sheet, all, now);
     dhcp6(&mut sheet, all, now);
+    agent(&mut sheet, all);
     client(&mut sheet, all, now);
-    lease(&mut sheet, all, now);
+    lease(&mut sheet, "IPv4 lease", &all[CLIENT1]["Lease"], now);
+    lease(&mut sheet, "IPv4 lease of the external client", &all[RELAY_CLIENT1]["ExternalLease"], now);
     ipv4(&mut sheet, all, now);
+    endpoints(&mut sheet, all, now);
     sheet
 }
 
@@ -156,7 +127,7 @@ fn dhcp6(sheet: &mut Sheet, all: &Value, now: u64) {
 fn client(sheet: &mut Sheet, all: &Value, now: u64) {
     let client = &all[CLIENT1];
     let get = |key| text(client, &[key]);
-    sheet.section("DHCPv4 over DHCPv6");
+    sheet.section(if get("Transport") == "hcra" { "DHCPv4 over IPv6" } else { "DHCPv4 over DHCPv6" });
     let permit = &client["Permit"];
     let since = number(permit, &["since"]);
     let age = if since > 0 { clock::ago(since, now) } else { String::new() };
@@ -190,12 +161,62 @@ fn client(sheet: &mut Sheet, all: &Value, now: u64) {
     sheet.row("messages", counted.join(", "), "");
 }
 
-fn lease(sheet: &mut Sheet, all: &Value, now: u64) {
-    let lease = &all[CLIENT1]["Lease"];
+/// The client relay agent of the link, if it has one.
+fn agent(sheet: &mut Sheet, all: &Value) {
+    let Some(agent) = all.get(RELAY_CLIENT1) else { return };
+    let get = |key| text(agent, &[key]);
+    sheet.section("Client relay agent");
+    let state = get("State");
+    let mood = if state == "running" { Mood::Good } else { Mood::Pending };
+    sheet.mooded("state", state, get("Reason"), mood);
+    sheet.row("own address", get("Source"), "kernel");
+    sheet.row("servers", joined(agent, &["Servers"]), role::show::servers_from(get("ServersFrom")));
+    sheet.row("clients", get("Client"), "configuration");
+    sheet.row("client runs on", get("Device"), "TAP device of this service");
+    sheet.row("renewals go", get("Renew"), "configuration");
+    let relayed = [number(agent, &["Done", "upstream"]), number(agent, &["Done", "downstream"])];
+    sheet.row("messages", format!("{} to servers, {} to clients", relayed[0], relayed[1]), "");
+}
+
+/// Every endpoint of the link, if there are several: the others have nothing else.
+fn endpoints(sheet: &mut Sheet, all: &Value, now: u64) {
+    let endpoints = list(all, &[LINK1, "Endpoints"]);
+    if endpoints.len() < 2 {
+        return;
+    }
+    sheet.section("Endpoints");
+    let head = ["  NAME", "STATE", "IPV4", "ON", "LEASE LEFT", "SERVER", "CLIENT IDENTIFIER"];
+    sheet.cells(head.iter().map(|title| Cell::new(*title, Mood::Strong)).collect());
+    for endpoint in endpoints {
+        let get = |key| text(endpoint, &[key]);
+        let (state, reason) = (get("state"), get("reason"));
+        let name = if get("name").is_empty() { "(first)" } else { get("name") };
+        let address = match get("address") {
+            "" => String::new(),
+            address => format!("{address}/{}", number(endpoint, &["prefix"])),
+        };
+        let told = if state == reason || reason.is_empty() {
+            state.to_owned()
+        } else {
+            format!("{state} ({reason})")
+        };
+        sheet.cells(vec![
+            Cell::plain(format!("  {name}")),
+            Cell::new(told, Mood::of_state(state)),
+            Cell::plain(address),
+            Cell::plain(get("device")),
+            Cell::plain(clock::left(number(endpoint, &["valid-until"]), now)),
+            Cell::plain(get("server-id")),
+            Cell::plain(get("client-id")),
+        ]);
+    }
+}
+
+fn lease(sheet: &mut Sheet, title: &'static str, lease: &Value, now: u64) {
     if text(lease, &["address"]).is_empty() {
         return;
     }
-    sheet.section("IPv4 lease");
+    sheet.section(title);
     sheet.row("address", text(lease, &["address"]), "yiaddr");
     sheet.row("server", text(lease, &["server-id"]), "option 54");
     sheet.row("granted for", clock::lifetime(number(lease, &["lifetime"])), "option 51");
@@ -269,11 +290,59 @@ mod tests {
 
     #[test]
     fn a_link_about_which_nothing_is_known_can_be_shown() {
-        let printed =
-            |all: &Value| sheet(all, 5).sections.iter().map(|(title, _)| *title).collect::<Vec<_>>();
+        let printed = |all: &Value| sheet(all, 5).titles();
         assert_eq!(printed(&json!({})), ["Link", "DHCPv6", "DHCPv4 over DHCPv6"]);
         let leased = json!({ CLIENT1: { "Lease": { "address": "192.0.2.7" } } });
         assert_eq!(printed(&leased).last(), Some(&"IPv4 lease"));
+    }
+
+    #[test]
+    fn a_client_relay_agent_is_shown_with_whence_it_knows_its_servers() {
+        let all = json!({
+            CLIENT1: { "Transport": "hcra" },
+            RELAY_CLIENT1: {
+                "State": "running", "Source": "2001:db8:1:1::18", "Servers": ["2001:db8:9::67", "2001:db8:9::68"],
+                "ServersFrom": "aftr-name", "Client": "external", "Device": "hcra-wan0",
+                "Done": { "upstream": 2, "downstream": 1 },
+                "ExternalLease": { "address": "192.0.2.18", "server-id": "198.51.100.1", "lifetime": 60,
+                                   "expires-at": 60_000_005 },
+            },
+        });
+        let sheet = sheet(&all, 5);
+        assert_eq!(
+            sheet.titles(),
+            ["Link", "DHCPv6", "Client relay agent", "DHCPv4 over IPv6", "IPv4 lease of the external client"]
+        );
+        assert_eq!(
+            sheet.section_lines("Client relay agent"),
+            [
+                "  state           running",
+                "  own address     2001:db8:1:1::18                kernel",
+                "  servers         2001:db8:9::67, 2001:db8:9::68  option 64, resolved",
+                "  clients         external                        configuration",
+                "  client runs on  hcra-wan0                       TAP device of this service",
+                "  messages        2 to servers, 1 to clients",
+            ]
+        );
+        assert_eq!(sheet.section_lines("IPv4 lease of the external client")[3], "  left         1min 0s");
+    }
+
+    #[test]
+    fn several_endpoints_are_a_table_and_a_single_one_is_not() {
+        let one = json!({ "name": "", "state": "bound", "reason": "bound", "address": "192.0.2.1", "prefix": 32,
+                          "device": "v4o6-wan0", "server-id": "198.51.100.1", "valid-until": 60_000_005,
+                          "client-id": "ff0000" });
+        let other = json!({ "name": "voice", "state": "acquiring", "reason": "no-answer" });
+        let all = |endpoints: &[&Value]| json!({ LINK1: { "Endpoints": endpoints } });
+        assert!(!sheet(&all(&[&one]), 5).titles().contains(&"Endpoints"));
+        assert_eq!(
+            sheet(&all(&[&one, &other]), 5).section_lines("Endpoints"),
+            [
+                "  NAME     STATE                  IPV4          ON         LEASE LEFT  SERVER        CLIENT IDENTIFIER",
+                "  (first)  bound                  192.0.2.1/32  v4o6-wan0  1min 0s     198.51.100.1  ff0000",
+                "  voice    acquiring (no-answer)  -             -          -           -             -",
+            ]
+        );
     }
 
     #[test]

@@ -1,19 +1,17 @@
-//! `status`: tables of links and of the provider's roles.
+//! `status`: tables of links and of roles.
 
 use crate::clock;
 use crate::failure::Failure;
 use crate::output::{Mood, Output};
-use crate::provider;
+use crate::role;
 use crate::service::{Found, Service, number, text, title, why_missing};
 use crate::table::{Cell, lines};
-use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, Missing};
+use dhcp4o6_dbus::{CLIENT1, DHCP6_STAGE1, LINK1, Missing, RELAY_CLIENT1};
 use serde_json::{Value, json};
 
 /// Prints the tables.
 pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) -> Result<(), Failure> {
-    let (links, mut roles) = service.both_sides(namespace).await?;
-    roles
-        .retain(|role| namespace.is_none_or(|namespace| namespace == text(&role.properties, &["Namespace"])));
+    let (links, roles) = service.both_sides(namespace).await?;
     // Where only the provider's side runs, there is nothing to say of links.
     let subscriber = service.runs().await?;
     let links = service.everything_of(&links).await?;
@@ -30,19 +28,19 @@ pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) ->
             "missing": missing.iter().map(|link| json!({
                 "match": link.matches, "namespace": link.namespace, "reason": link.reason,
             })).collect::<Vec<_>>(),
-            "roles": roles.iter().map(provider::summary).collect::<Vec<_>>(),
+            "roles": roles.iter().map(role::summary).collect::<Vec<_>>(),
             "storage": storage,
             "configuration-errors": mistakes,
         }));
     }
-    provider::table(&roles, output)?;
+    role::table(&roles, output)?;
     if links.is_empty() && missing.is_empty() {
-        if !subscriber {
+        if !subscriber || !roles.is_empty() {
             return Ok(());
         }
         output.line("No link is configured. See dhcp4o6.toml(5).")?;
     } else {
-        for line in lines(*output, &rows(&links, &missing)) {
+        for line in lines(*output, &rows(&links, &missing, clock::now())) {
             output.line(&line)?;
         }
     }
@@ -65,21 +63,27 @@ pub async fn run(service: &Service, namespace: Option<&str>, output: &Output) ->
     Ok(())
 }
 
-fn rows(links: &[(Found, Value)], missing: &[Missing]) -> Vec<Vec<Cell>> {
-    let now = clock::now();
-    let head = ["LINK", "NAMESPACE", "STATE", "IPV4", "LEASE LEFT", "DHCPV6", "PERMIT", "SINCE"];
+fn rows(links: &[(Found, Value)], missing: &[Missing], now: u64) -> Vec<Vec<Cell>> {
+    let head = ["LINK", "NAMESPACE", "STATE", "IPV4", "LEASE LEFT", "DHCPV6", "PERMIT", "BY", "SINCE"];
     let mut rows = vec![head.iter().map(|title| Cell::new(*title, Mood::Strong)).collect::<Vec<_>>()];
     for (link, all) in links {
         let state = text(all, &[LINK1, "State"]);
-        let left = number(all, &[LINK1, "Ip4Config", "valid-until"]);
+        let seen = &all[RELAY_CLIENT1]["ExternalLease"];
+        let (address, until) = match (ipv4(all), text(seen, &["address"])) {
+            (None, address) if !address.is_empty() => {
+                (format!("{address} (its client)"), number(seen, &["expires-at"]))
+            }
+            (address, _) => (address.unwrap_or_default(), number(all, &[LINK1, "Ip4Config", "valid-until"])),
+        };
         rows.push(vec![
             Cell::new(&link.name, Mood::Strong),
             Cell::plain(&link.namespace),
             Cell::new(state, Mood::of_state(state)),
-            Cell::plain(ipv4(all).unwrap_or_default()),
-            Cell::plain(clock::left(left, now)),
+            Cell::plain(address),
+            Cell::plain(clock::left(until, now)),
             Cell::plain(dhcp6(all)),
             Cell::plain(text(all, &[CLIENT1, "Permit", "state"])),
+            Cell::plain(transport(all)),
             Cell::plain(clock::ago(number(all, &[LINK1, "Since"]), now)),
         ]);
     }
@@ -91,6 +95,14 @@ fn rows(links: &[(Found, Value)], missing: &[Missing]) -> Vec<Vec<Cell>> {
         ]);
     }
     rows
+}
+
+/// How DHCPv4 messages travel.
+fn transport(all: &Value) -> &str {
+    match (text(all, &[CLIENT1, "Transport"]), all.get(RELAY_CLIENT1)) {
+        ("", Some(_)) => "hcra",
+        (transport, _) => transport,
+    }
 }
 
 fn ipv4(all: &Value) -> Option<String> {
@@ -105,7 +117,7 @@ fn dhcp6(all: &Value) -> String {
 }
 
 fn summary(link: &Found, all: &Value) -> Value {
-    json!({
+    let mut summary = json!({
         "name": link.name,
         "namespace": link.namespace,
         "path": link.path.as_str(),
@@ -116,6 +128,12 @@ fn summary(link: &Found, all: &Value) -> Value {
         "valid-until": number(all, &[LINK1, "Ip4Config", "valid-until"]),
         "dhcp6": { "state": text(all, &[DHCP6_STAGE1, "State"]), "mode": text(all, &[DHCP6_STAGE1, "Mode"]) },
         "permit": text(all, &[CLIENT1, "Permit", "state"]),
+        "transport": transport(all),
+        "endpoints": all[LINK1]["Endpoints"],
         "now": clock::now(),
-    })
+    });
+    if let (Some(summary), Some(agent)) = (summary.as_object_mut(), all.get(RELAY_CLIENT1)) {
+        summary.insert("hcra".into(), agent.clone());
+    }
+    summary
 }
