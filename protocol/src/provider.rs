@@ -120,7 +120,7 @@ pub enum Effect {
         interface: u32,
         /// Source address; the kernel chooses when `None`.
         source: Option<Ipv6Addr>,
-        /// Destination; IPv4-mapped by [`Port::Upstream4`].
+        /// Destination; IPv4-mapped by [`Port::Upstream4`] and [`Port::Server4`], and so is the source.
         to: SocketAddrV6,
         /// UDP payload.
         payload: Vec<u8>,
@@ -202,7 +202,7 @@ impl Notice {
     pub fn subject(&self) -> String {
         match self {
             Self::PoolEmpty(subnet) => subnet.clone(),
-            Self::NoSubnet(client) | Self::SourceRefused(client) => client.to_string(),
+            Self::NoSubnet(client) | Self::SourceRefused(client) => client.to_canonical().to_string(),
             Self::Declined(address) | Self::NoAgentInformation(address) | Self::ForeignServer(address) => {
                 address.to_string()
             }

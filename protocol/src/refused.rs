@@ -48,7 +48,7 @@ refusals! {
     DuplicateDhcpv4Message "dup-dhcpv4-msg" "The DHCPv4-response holds more than one DHCPv4 message.";
     NoPermit "no-permit" "A DHCPv4-response came while DHCPv4 over DHCPv6 is not enabled on this link.";
     WrongLink "wrong-link" "The datagram belongs to another link.";
-    MulticastDestination "mcast-dst" "A datagram to the client was sent to a multicast address.";
+    MulticastDestination "mcast-dst" "A datagram was sent to a multicast address where only unicast is taken.";
     WrongDirection "wrong-direction" "A message of this type goes the other way.";
     WrongDestination "wrong-dst" "The message was sent to an address where its type is not taken.";
     UnknownType "unknown-type" "The DHCPv6 message type is unknown here.";

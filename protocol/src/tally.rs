@@ -23,6 +23,8 @@ macro_rules! tallies {
 
 tallies! {
     Query "query" "DHCPv4-queries taken up.";
+    OverIpv6 "over-ipv6" "DHCPv4 messages taken up by port 67 of IPv6.";
+    OverIpv4 "over-ipv4" "DHCPv4 messages taken up by port 67 of IPv4.";
     Relayed "relayed" "Of the messages taken up, those that came through relay agents.";
     Discover "discover" "DISCOVERs.";
     Offer "offer" "OFFERs.";

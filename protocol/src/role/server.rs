@@ -7,7 +7,7 @@ mod operator;
 use super::back::Back;
 use super::external::{self, External, Silence};
 use super::softwire::{Asked, Softwire};
-use super::tsv::TsvSettings;
+use super::tsv::{Tsv, TsvSettings};
 use crate::binding::Record;
 use crate::ids::Duid;
 use crate::machine::Machine;
@@ -92,6 +92,8 @@ pub struct Server {
     settings: ServerSettings,
     duid: Duid,
     door: Door,
+    /// The door at port 67, if that is answered.
+    tsv: Option<Tsv>,
     limits: Limits,
     /// Unused with the external engine, but its leases stay.
     engine4: server4::Engine,
@@ -132,6 +134,7 @@ impl Server {
             ),
             engine4,
             door: Door::new(&settings),
+            tsv: Tsv::of(&settings),
             limits: Limits::new(settings.rates),
             settings,
             duid,
@@ -145,10 +148,12 @@ impl Server {
     /// Takes a record of the journal, in the order they were written. Only before the first input.
     pub fn load(&mut self, record: &Record) {
         self.apply(record);
+        // What was there before is no news.
+        drop(self.engine4.tunnels());
     }
 
     /// Takes up other settings and keeps all leases.
-    pub fn configure(&mut self, now: Instant, settings: ServerSettings, _out: &mut Vec<Effect>) {
+    pub fn configure(&mut self, now: Instant, settings: ServerSettings, out: &mut Vec<Effect>) {
         if let EngineSettings::Builtin(four) = &settings.engine {
             self.engine4.configure(now, four.clone());
         }
@@ -156,17 +161,26 @@ impl Server {
         if let Some(six) = &settings.dhcp6 {
             self.engine6.configure(now, six.clone(), settings.profile, settings.draft01);
         }
+        self.tsv = Tsv::of(&settings);
         self.door.configure(&settings);
         self.limits.configure(settings.rates);
         self.settings = settings;
+        self.tell(out);
     }
 
     /// The sockets it needs.
     pub fn ports(&self) -> Vec<Port> {
-        match &self.settings.engine {
-            EngineSettings::Builtin(_) => vec![Port::Dhcp6],
-            EngineSettings::External(external) => vec![Port::Dhcp6, external.port()],
+        let mut ports = Vec::new();
+        if self.settings.port547 {
+            ports.push(Port::Dhcp6);
         }
+        if let EngineSettings::External(external) = &self.settings.engine {
+            ports.push(external.port());
+        }
+        if self.tsv.is_some() {
+            ports.extend([Port::Transport6, Port::Server4]);
+        }
+        ports
     }
 
     /// True while leases cannot be stored: none are given, and those that exist are not made longer.
@@ -189,9 +203,15 @@ impl Server {
     }
 
     /// Lets go of what is over. Records are taken as they are, and may be over when they come.
-    fn settle(&mut self, now: Instant) {
+    fn settle(&mut self, now: Instant, out: &mut Vec<Effect>) {
         self.engine4.on_deadline(now);
         self.engine6.on_deadline(now);
+        self.tell(out);
+    }
+
+    /// Tells tunnel concentrators what has changed for them.
+    fn tell(&mut self, out: &mut Vec<Effect>) {
+        out.extend(self.engine4.tunnels().map(Effect::Notify));
     }
 
     /// Sends the changes of the table to the journal, before whatever follows from them.
@@ -200,6 +220,7 @@ impl Server {
             self.ledger.journal(undo);
             out.push(Effect::Journal(record));
         }
+        self.tell(out);
     }
 
     /// One datagram: changes into the journal, and behind them at most one answer, or the reason why there is none.
@@ -210,20 +231,64 @@ impl Server {
         out: &mut Vec<Effect>,
     ) -> Result<(), Refused> {
         let answer = match datagram.via {
-            Port::Dhcp6 => self.answer(now, datagram, out),
-            Port::Upstream4(_) => self.hand_back(datagram).map(Some),
-            Port::Upstream6(_) | Port::Transport6 | Port::Cra6(_) | Port::Server4 | Port::Frames(_) => {
-                Err(Refused::WrongLink)
+            Port::Dhcp6 if self.settings.port547 => {
+                self.answer(now, datagram, out).map(|answer| answer.map(|answer| self.by_dhcp6(answer)))
             }
+            Port::Upstream4(_) => self.hand_back(datagram).map(|answer| Some(self.by_dhcp6(answer))),
+            Port::Transport6 | Port::Server4 => self.answer_at_67(now, datagram, out),
+            Port::Dhcp6 | Port::Upstream6(_) | Port::Cra6(_) | Port::Frames(_) => Err(Refused::WrongLink),
         };
         // Also what is not answered may have changed something.
         self.journal(out);
         out.extend(self.notices.drain(..).map(Effect::Notify));
-        let Some((back, payload)) = answer? else { return Ok(()) };
+        out.extend(answer?);
+        Ok(())
+    }
+
+    /// An answer by port 547.
+    fn by_dhcp6(&self, (back, payload): (Back, Vec<u8>)) -> Effect {
         let source = back.source.or_else(|| self.door.interface(back.interface).and_then(|i| i.link_local()));
         let (interface, to) = (back.interface, back.destination());
-        out.push(Effect::Send { via: Port::Dhcp6, interface, source, to, payload });
-        Ok(())
+        Effect::Send { via: Port::Dhcp6, interface, source, to, payload }
+    }
+
+    /// The answer to a message that came by port 67. `None` is silence.
+    fn answer_at_67(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram<'_>,
+        out: &mut Vec<Effect>,
+    ) -> Result<Option<Effect>, Refused> {
+        let tsv = self.tsv.as_ref().ok_or(Refused::WrongLink)?;
+        let interface = self.door.interface(datagram.interface);
+        let arrival = tsv.judge(datagram, interface, |address| self.engine4.serves(address))?;
+        if !self.limits.take_up(now, arrival.sources()) {
+            return Err(Refused::RateLimited);
+        }
+        if self.ledger.is_full() {
+            return Err(Refused::Overload);
+        }
+        let by_ipv6 = datagram.via == Port::Transport6;
+        self.tally.count(if by_ipv6 { Done::OverIpv6 } else { Done::OverIpv4 });
+        if arrival.is_relayed() {
+            self.tally.count(Done::Relayed);
+        }
+        out.extend(arrival.refused().map(Effect::Refused));
+        let mut cx = Cx {
+            may_grant: !self.ledger.is_degraded(),
+            tally: &mut self.tally,
+            changes: &mut self.changes,
+            notices: &mut self.notices,
+            refused: None,
+        };
+        let query = Query {
+            message: &arrival.message,
+            way: &arrival.way(),
+            unicast: arrival.is_unicast(),
+            most: arrival.most(AMPLIFICATION),
+        };
+        let Some(answer) = self.engine4.handle(now, &query, &mut cx)? else { return Ok(None) };
+        arrival.answer(tsv.server_id(), answer).map(Some)
     }
 
     /// The answer to a message, and the way it goes. `None` is silence, or the external engine has the message.
@@ -367,7 +432,7 @@ impl Machine for Server {
         match input {
             Input::Interfaces(interfaces) => {
                 self.door.set_interfaces(interfaces);
-                self.settle(now);
+                self.settle(now, out);
             }
             Input::Datagram(datagram) => {
                 if let Err(reason) = self.receive(now, &datagram, out) {
@@ -378,7 +443,7 @@ impl Machine for Server {
                 }
             }
             Input::Frame(_) => out.push(Effect::Refused(Refused::WrongLink)),
-            Input::Deadline => self.settle(now),
+            Input::Deadline => self.settle(now, out),
             Input::Stored(count) => self.ledger.stored(count),
             Input::StorageFailed => {
                 if !self.ledger.is_degraded() {
@@ -388,7 +453,7 @@ impl Machine for Server {
                 for record in &undo {
                     self.apply(record);
                 }
-                self.settle(now);
+                self.settle(now, out);
             }
             Input::StorageRestored => {
                 if self.ledger.is_degraded() {

@@ -8,6 +8,7 @@ use crate::prefix::Prefix6;
 use crate::provider::{Datagram, Interface};
 use crate::refused::Refused;
 use crate::role::rates::{Rates, digest};
+use crate::role::tsv::Sources;
 use crate::settings::{Draft01, Profile, is_peer};
 use crate::time::Instant;
 use crate::wire::o6::CodePoints;
@@ -98,7 +99,8 @@ impl Door {
 
     /// Who comes in. The order of the checks is fixed: the first that fails names the counter.
     pub(super) fn judge<'a>(&'a self, datagram: &Datagram<'a>) -> Result<Arrival<'a>, Refused> {
-        let served = self.interface(datagram.interface);
+        // One without IPv6 addresses is there for IPv4 alone.
+        let served = self.interface(datagram.interface).filter(|interface| !interface.addresses.is_empty());
         self.check_destination(served, datagram.to)?;
         self.check_source(served, *datagram.from.ip())?;
         let (levels, message) = unwrap(datagram.payload)?;
@@ -206,14 +208,19 @@ impl Limits {
     pub(super) fn take(&mut self, now: Instant, datagram: &Datagram<'_>, levels: &[Relay<'_>]) -> bool {
         let from = *datagram.from.ip();
         let Some((innermost, outer)) = levels.split_last() else {
-            return self.sources.take(now, (from, u64::from(datagram.interface))) && self.total.take(now, ());
+            return self.take_up(now, ((from, u64::from(datagram.interface)), None));
         };
         // The relay agent next to the client is what the next one, or we, got the message from.
         let agent = outer.last().map_or(from, |level| level.peer_address);
         let id = innermost.interface_id();
         let link = digest(&[&agent.octets(), &innermost.link_address.octets(), id.unwrap_or_default()]);
-        self.sources.take(now, (innermost.peer_address, link))
-            && (id.is_none() || self.interface_ids.take(now, link))
+        self.take_up(now, ((innermost.peer_address, link), id.map(|_| link)))
+    }
+
+    /// The same for a client, and for what its messages come through.
+    pub(super) fn take_up(&mut self, now: Instant, (client, through): Sources) -> bool {
+        self.sources.take(now, client)
+            && through.is_none_or(|through| self.interface_ids.take(now, through))
             && self.total.take(now, ())
     }
 }

@@ -49,6 +49,9 @@ impl Server {
     /// With the external engine, which does not know.
     pub fn select(&self, now: Instant, question: &Question) -> Result<Selection, Impossible> {
         let engine = self.builtin().ok_or(Impossible::External)?;
+        if let Some(step) = self.tsv.as_ref().and_then(|tsv| tsv.refuses(question)) {
+            return Ok(Selection { steps: vec![step], ..Selection::default() });
+        }
         Ok(engine.select(now, question))
     }
 
