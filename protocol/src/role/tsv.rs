@@ -28,8 +28,8 @@ use crate::wire::agent::{self, AgentInformation};
 use crate::wire::encapsulation::{Encapsulated, RELAYFORWARD};
 use crate::wire::v4::{BOOTREQUEST, Message, MessageType, code};
 use crate::wire::v4_option;
-use arrival::{Arrival, Relay, Sender};
 pub(super) use arrival::Sources;
+use arrival::{Arrival, Relay, Sender};
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

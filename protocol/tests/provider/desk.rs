@@ -6,9 +6,10 @@ use dhcp4o6_protocol::provider::{Datagram, Effect, Input, Interface, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::server::{EngineSettings, Rates, Server, ServerSettings};
 use dhcp4o6_protocol::role::softwire::Softwire;
+use dhcp4o6_protocol::role::tsv::TsvSettings;
 use dhcp4o6_protocol::server4::settings::{LeaseTimes, Limits, Pool, Serves, Settings, Subnet};
 use dhcp4o6_protocol::server6;
-use dhcp4o6_protocol::settings::{Draft01, Profile};
+use dhcp4o6_protocol::settings::{Draft01, Encapsulation, Profile};
 use dhcp4o6_protocol::time::{Instant, Lifetime};
 use dhcp4o6_protocol::wire::relay::Envelope;
 use dhcp4o6_protocol::wire::v4::{self, MessageType, code};
@@ -89,6 +90,35 @@ pub(crate) fn settings() -> ServerSettings {
     }
 }
 
+/// A client relay agent, one in another /64, and the addresses that they ask.
+pub(crate) const CRA: &str = "2001:db8:1:1::18";
+pub(crate) const OTHER_CRA: &str = "2001:db8:1:2::18";
+pub(crate) const TSV: &str = "2001:db8:9::67";
+/// The server identifier, what TRAs know it by, and a TRA.
+pub(crate) const SERVER_ID: [u8; 4] = [198, 51, 100, 1];
+pub(crate) const SERVER4: [u8; 4] = [10, 0, 0, 1];
+pub(crate) const TRA: [u8; 4] = [198, 51, 100, 9];
+
+/// [`settings`], at port 67 too.
+pub(crate) fn settings_at_67() -> ServerSettings {
+    let tsv = TsvSettings {
+        addresses: vec![address(TSV), address("2001:db8:9::68")],
+        accept_from: vec!["2001:db8:1::/48".parse().unwrap(), "2001:db8:2::/48".parse().unwrap()],
+        addresses4: vec![SERVER4.into()],
+        accept_from4: vec!["203.0.113.0/24".parse().unwrap()],
+        relay_agents: vec!["198.51.100.8/29".parse().unwrap()],
+        interfaces4: vec!["lan0".to_owned()],
+        cra6addr: 46,
+        encapsulation: Encapsulation::Off,
+    };
+    ServerSettings { tsv: Some(tsv), ..settings() }
+}
+
+/// An IPv4 address as datagrams have it.
+pub(crate) fn mapped(address: impl Into<Ipv4Addr>) -> Ipv6Addr {
+    address.into().to_ipv6_mapped()
+}
+
 /// DHCPv6 that only switches DHCPv4 over DHCPv6 on.
 pub(crate) fn stateless() -> server6::settings::Settings {
     let mut six = server6::settings::Settings::default();
@@ -102,6 +132,7 @@ pub(crate) fn interfaces() -> Vec<Interface> {
         name: name.to_owned(),
         running: true,
         addresses: addresses.iter().map(|a| address(a)).collect(),
+        addresses4: if index == LAN { vec![[192, 0, 2, 1].into()] } else { Vec::new() },
         ..Interface::default()
     };
     // Not in the order of their indices.
@@ -172,12 +203,41 @@ impl Desk {
         payload: &[u8],
     ) -> Vec<Effect> {
         let to = address(to);
-        let effects =
-            self.input(Input::Datagram(Datagram { via: Port::Dhcp6, interface, from, to, payload }));
+        let effects = self.arrive(Datagram { via: Port::Dhcp6, interface, from, to, payload });
         let sends = effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count();
         let refusals = effects.iter().filter(|effect| matches!(effect, Effect::Refused(_))).count();
         assert!(sends + refusals <= 1, "one answer or one refusal, not {effects:?}");
         effects
+    }
+
+    /// Everything that comes of a datagram.
+    pub(crate) fn arrive(&mut self, datagram: Datagram<'_>) -> Vec<Effect> {
+        self.input(Input::Datagram(datagram))
+    }
+
+    /// The same of one at port 67 of IPv6, from that port.
+    pub(crate) fn by_ipv6(&mut self, from: &str, payload: &[u8]) -> Vec<Effect> {
+        let from = SocketAddrV6::new(address(from), 67, 0, 0);
+        let (via, to) = (Port::Transport6, address(TSV));
+        self.arrive(Datagram { via, interface: NOT_SERVED, from, to, payload })
+    }
+
+    /// The same of one at port 67 of IPv4.
+    pub(crate) fn by_ipv4(
+        &mut self,
+        interface: u32,
+        (from, port): ([u8; 4], u16),
+        to: [u8; 4],
+        payload: &[u8],
+    ) -> Vec<Effect> {
+        let from = SocketAddrV6::new(mapped(from), port, 0, 0);
+        self.arrive(Datagram { via: Port::Server4, interface, from, to: mapped(to), payload })
+    }
+
+    /// What a client behind a client relay agent is answered.
+    #[track_caller]
+    pub(crate) fn ask_by_ipv6(&mut self, from: &str, message: &Message) -> Vec<u8> {
+        sent_by(Port::Transport6, &self.by_ipv6(from, &message.emit())).payload
     }
 
     /// The one datagram that answers.
@@ -202,8 +262,13 @@ impl Desk {
 
 #[track_caller]
 pub(crate) fn sent(effects: &[Effect]) -> Sent {
+    sent_by(Port::Dhcp6, effects)
+}
+
+#[track_caller]
+pub(crate) fn sent_by(port: Port, effects: &[Effect]) -> Sent {
     let found = effects.iter().find_map(|effect| match effect {
-        Effect::Send { via: Port::Dhcp6, interface, source, to, payload } => {
+        Effect::Send { via, interface, source, to, payload } if *via == port => {
             Some(Sent { interface: *interface, source: *source, to: *to, payload: payload.clone() })
         }
         _ => None,

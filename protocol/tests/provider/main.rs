@@ -16,5 +16,6 @@ mod model;
 mod operators;
 mod seeds;
 mod storage;
+mod tsv;
 mod wire;
 mod world;

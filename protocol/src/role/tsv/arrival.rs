@@ -76,8 +76,12 @@ impl<'a> Arrival<'a> {
                 Way { interface, client, transport: Transport::Agent, ..Way::default() }
             }
             Sender::Relay(Relay { giaddr, agent, link_selection, circuit, .. }) => {
-                let four =
-                    Four { giaddr: Some(*giaddr), link_selection: *link_selection, station, ..Four::default() };
+                let four = Four {
+                    giaddr: Some(*giaddr),
+                    link_selection: *link_selection,
+                    station,
+                    ..Four::default()
+                };
                 if let Some(client) = *agent {
                     return Way { client, transport: Transport::Agent, four, ..Way::default() };
                 }
@@ -175,7 +179,8 @@ impl<'a> Arrival<'a> {
             Sender::Relay(relay) => (0, asked, at(relay.giaddr, relay.port)),
             Sender::Own(address) => (0, asked, at(*address, CLIENT4_PORT)),
             Sender::Link(link) => {
-                let own = || link.addresses4.iter().find(|own| **own == server_id).or(link.addresses4.first());
+                let own =
+                    || link.addresses4.iter().find(|own| **own == server_id).or(link.addresses4.first());
                 let source = asked.or_else(|| own().map(Ipv4Addr::to_ipv6_mapped));
                 (link.index, source, at(self.on_link(&answer), CLIENT4_PORT))
             }
