@@ -55,8 +55,8 @@ pub enum Port {
     Cra6(Ipv6Addr),
     /// UDP `0.0.0.0:67`, with broadcasts: a DHCPv4 server's. Addresses in datagrams are IPv4-mapped.
     Server4,
-    /// The IPv4 frames with UDP destination port 67 that the interface of this index receives, and frames sent by it:
-    /// [`Input::Frame`], [`Effect::Frame`].
+    /// The IPv4 frames with UDP destination port 67 or 68 that the interface of this index receives, and frames sent by
+    /// it: [`Input::Frame`], [`Effect::Frame`]. Nothing is relayed of those to port 68; they tell of other servers.
     Frames(u32),
 }
 

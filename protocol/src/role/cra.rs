@@ -140,9 +140,7 @@ impl<C: Clone> Cra<C> {
     /// Why it is not relayed. Then nothing is remembered.
     pub fn up(&mut self, now: Instant, octets: &[u8], client: C) -> Result<Vec<u8>, Refused> {
         let message = self.judge(octets)?;
-        let relayed = self.wrap(octets, message.hops())?;
-        self.remember(now, &message, client);
-        Ok(relayed)
+        self.relay(now, octets, &message, client)
     }
 
     /// Judges a client's message, whatever is inside: DHCP or BOOTP.
@@ -172,6 +170,22 @@ impl<C: Clone> Cra<C> {
             return Err(Refused::Option82FromClient);
         }
         Ok(message)
+    }
+
+    /// The second half of [`Cra::up`], for who has more to ask between them: `message` is `octets`, judged.
+    ///
+    /// # Errors
+    /// When relay encapsulation does not fit around it.
+    pub fn relay(
+        &mut self,
+        now: Instant,
+        octets: &[u8],
+        message: &Transit<'_>,
+        client: C,
+    ) -> Result<Vec<u8>, Refused> {
+        let relayed = self.wrap(octets, message.hops())?;
+        self.remember(now, message, client);
+        Ok(relayed)
     }
 
     /// What goes up: the message with its `hops` counted, or the message as it is with relay encapsulation around it.
