@@ -26,6 +26,7 @@ use self::acquire::Init;
 use self::hold::{Bound, Rebinding, Rebooting, Renewing, Suspended};
 use self::message::{Identity, Query};
 use self::reply::Offer;
+pub(crate) use self::reply::observed;
 use self::state::{Memory, State, Step};
 use crate::ids::{ClientId, HardwareAddress, Xid4};
 use crate::lease::{Lease4, LeaseEventKind};

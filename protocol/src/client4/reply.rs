@@ -136,10 +136,17 @@ impl Ack {
     /// The lease it makes. Without T1 and T2 of the server they are 1/2 and 7/8 of the lifetime, each moved by up to
     /// 2 % so that clients that began together do not renew together (RFC 2131 §4.4.5).
     pub(super) fn lease(self, requested_at: Instant, source: Option<Ipv6Addr>, rng: &mut Rng) -> Lease4 {
-        let mut part = |of: f64| {
-            let fuzz = 1.0 + rng.between(-0.02, 0.02);
-            self.lifetime.duration().map(|lifetime| requested_at + lifetime.mul_f64(of * fuzz))
-        };
+        self.lease_with(requested_at, source, || 1.0 + rng.between(-0.02, 0.02))
+    }
+
+    fn lease_with(
+        self,
+        requested_at: Instant,
+        source: Option<Ipv6Addr>,
+        mut fuzz: impl FnMut() -> f64,
+    ) -> Lease4 {
+        let mut part =
+            |of: f64| self.lifetime.duration().map(|lifetime| requested_at + lifetime.mul_f64(of * fuzz()));
         let (renew_at, rebind_at) = match self.times {
             Some((renew, rebind)) => (Some(requested_at + renew), Some(requested_at + rebind)),
             None => (part(0.5), part(0.875)),
@@ -156,6 +163,17 @@ impl Ack {
             source,
         }
     }
+}
+
+/// The lease that this ACK to the REQUEST of another client makes. Without T1 and T2 of the server they are where that
+/// client will have them, give or take.
+pub(crate) fn observed(
+    message: &Message<'_>,
+    requested_at: Instant,
+    source: Option<Ipv6Addr>,
+) -> Result<Lease4, Refused> {
+    let ack = Ack::read(message, Expected::New { chosen: None, foreign: &[] })?;
+    Ok(ack.lease_with(requested_at, source, || 1.0))
 }
 
 /// Options about the message and its delivery, which say nothing about the configuration.

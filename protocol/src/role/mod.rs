@@ -6,6 +6,7 @@ mod client4o6;
 pub mod cra;
 mod delivery;
 pub mod external;
+pub mod hcra;
 pub mod lcra;
 pub mod link;
 mod rates;
