@@ -12,6 +12,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::task::{Context, Poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tracing::warn;
 
 /// Where the kernel gives them.
 const CLONE: &str = "/dev/net/tun";
@@ -81,7 +82,7 @@ impl Tap {
         request.ifr_ifru.ifru_flags = flags as libc::c_short;
         let mut options = OpenOptions::new();
         options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC);
-        let file = options.open(CLONE)?;
+        let file = options.open(CLONE).inspect_err(|error| warn!(%error, "cannot open {CLONE}"))?;
         // SAFETY: the descriptor is open, and the kernel reads and writes one ifreq, which lives until the call is over.
         unsafe { ioctl::interface(file.as_raw_fd(), &mut request) }?;
         carrier(&file, false)?;
