@@ -52,16 +52,10 @@ pub struct Received {
 pub struct LinkSocket {
     socket: AsyncFd<Socket>,
     port: Port,
-    kind: Kind,
+    /// The Ethernet header of everything sent, for ARP; UDP, with IPv4-mapped addresses for IPv4, has none.
+    ethernet: Option<Box<[u8; ETHERNET_HEADER]>>,
     /// The interface it belongs to.
     interface: u32,
-}
-
-enum Kind {
-    /// UDP over IPv6, or over IPv4 with IPv4-mapped addresses.
-    Udp,
-    /// With the Ethernet header of everything sent.
-    Arp([u8; ETHERNET_HEADER]),
 }
 
 impl LinkSocket {
@@ -75,22 +69,22 @@ impl LinkSocket {
             // Not a socket.
             Port::Tap => Err(io::ErrorKind::Unsupported.into()),
             Port::Native4 => netns.run(move || native4(interface)).map(|()| None),
-            Port::Client6 => netns.run(move || client6(interface)).map(|socket| Some((socket, Kind::Udp))),
+            Port::Client6 => netns.run(move || client6(interface)).map(|socket| Some((socket, None))),
             Port::Cra6(address) => {
                 let address = SocketAddrV6::new(address, SERVER4_PORT, 0, 0);
-                netns.run(move || agent(interface, address)).map(|socket| Some((socket, Kind::Udp)))
+                netns.run(move || agent(interface, address)).map(|socket| Some((socket, None)))
             }
             Port::Direct4(_, address) => {
                 let address = SocketAddrV6::new(address.to_ipv6_mapped(), CLIENT4_PORT, 0, 0);
-                netns.run(move || agent(interface, address)).map(|socket| Some((socket, Kind::Udp)))
+                netns.run(move || agent(interface, address)).map(|socket| Some((socket, None)))
             }
-            Port::Arp(_) => {
-                netns.run(move || arp(interface)).map(|(socket, header)| Some((socket, Kind::Arp(header))))
-            }
+            Port::Arp(_) => netns
+                .run(move || arp(interface))
+                .map(|(socket, header)| Some((socket, Some(Box::new(header))))),
         };
-        let Some((socket, kind)) = opened.map_err(|error| why(&error))? else { return Ok(None) };
+        let Some((socket, ethernet)) = opened.map_err(|error| why(&error))? else { return Ok(None) };
         let socket = watch(socket, Interest::READABLE).map_err(|error| why(&error))?;
-        Ok(Some(Self { socket, port, kind, interface }))
+        Ok(Some(Self { socket, port, ethernet, interface }))
     }
 
     /// Which of the link's it is.
@@ -107,9 +101,9 @@ impl LinkSocket {
     /// The next datagram; `None` when there is none now. What cannot be one is skipped.
     pub fn receive(&self, buffer: &mut [u8]) -> Option<Received> {
         loop {
-            let attempt = self.socket.try_io(Interest::READABLE, |socket| match self.kind {
-                Kind::Udp => receive_udp(socket, buffer),
-                Kind::Arp(_) => receive_arp(socket, buffer, self.interface),
+            let attempt = self.socket.try_io(Interest::READABLE, |socket| match &self.ethernet {
+                None => receive_udp(socket, buffer),
+                Some(_) => receive_arp(socket, buffer, self.interface),
             });
             match attempt {
                 Ok(Some(received)) => return Some(received),
@@ -128,8 +122,8 @@ impl LinkSocket {
     /// When the kernel does not take it, also for lack of room: then the datagram is lost.
     pub fn send(&self, source: Option<Ipv6Addr>, to: SocketAddrV6, payload: &[u8]) -> io::Result<()> {
         let fd = self.socket.get_ref().as_raw_fd();
-        match &self.kind {
-            Kind::Udp => {
+        match &self.ethernet {
+            None => {
                 let info = source.map(|source| libc::in6_pktinfo {
                     ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
                     ipi6_ifindex: self.interface,
@@ -144,8 +138,8 @@ impl LinkSocket {
                     Some(&to),
                 )?;
             }
-            Kind::Arp(header) => {
-                let frame = [IoSlice::new(header), IoSlice::new(payload)];
+            Some(header) => {
+                let frame = [IoSlice::new(&**header), IoSlice::new(payload)];
                 socket::sendmsg::<()>(fd, &frame, &[], MsgFlags::empty(), None)?;
             }
         }

@@ -92,8 +92,6 @@ pub struct Task {
     /// The last orders seen.
     orders: Orders,
     ports: Ports,
-    /// The hardware address that the host has on the TAP device.
-    tap_address: [u8; 6],
     /// While the role wants to know the addresses of a name.
     resolver: Option<Box<Resolver>>,
     install: Install,
@@ -144,8 +142,7 @@ impl Task {
             machine,
             channels,
             orders,
-            ports: Ports::default(),
-            tap_address,
+            ports: Ports::new(tap_address),
             resolver: None,
             outcomes: VecDeque::new(),
             refusals: Limiter::new(),

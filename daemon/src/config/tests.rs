@@ -285,7 +285,10 @@ fn spans_are_seconds_or_text_with_a_unit() {
 #[test]
 fn a_wrong_word_names_the_right_ones() {
     let cases = [
-        ("mode = \"4O6\"", "link.mode: \"4O6\" is not valid; must be one of \"auto\", \"4o6\", \"hcra\", \"off\""),
+        (
+            "mode = \"4O6\"",
+            "link.mode: \"4O6\" is not valid; must be one of \"auto\", \"4o6\", \"hcra\", \"off\"",
+        ),
         ("mode = true", "link.mode: true is not valid; must be one of \"auto\", \"4o6\", \"hcra\", \"off\""),
         (
             "profile = \"rfc\"",

@@ -11,7 +11,7 @@ impl Task {
     pub(super) async fn open_tap(&mut self) -> Result<(), OpenError> {
         if self.ports.tap().is_none() {
             let name = &self.orders.facts.name;
-            let tap = device::open(self.link.access.netns(), name, self.tap_address).await;
+            let tap = device::open(self.link.access.netns(), name, self.ports.tap_address()).await;
             let device = device::name(name);
             match &tap {
                 Ok(_) => tracing::info!(device, "a DHCPv4 client may run on this device"),
