@@ -1,11 +1,15 @@
 //! The configuration as operators write it, right and wrong.
 
+mod agents;
+mod documents;
+mod exclusion;
 mod generated;
 mod options4;
 mod relay;
 mod server;
 mod server6;
 mod subnet4;
+mod transport;
 
 use super::*;
 use dhcp4o6_protocol::settings::{Dhcp6Mode, Draft01, Mode, OnWithdraw, Profile, SourceCheck};
@@ -197,9 +201,11 @@ fn every_key_has_its_effect() {
 fn the_effective_configuration_reads_back_as_the_same() {
     let lesser =
         "duid = \"uuid\"\n[[link]]\nmatch = \"02:00:5e:10:00:0a\"\ntarget = { interface = \"lan0\" }\n";
-    let provider = [server::EVERYTHING, server::EXTERNAL, relay::EVERYTHING];
+    let provider = [server::EVERYTHING, server::EXTERNAL, relay::EVERYTHING, transport::EVERYTHING];
     for text in provider.into_iter().chain([
         EVERYTHING,
+        agents::EVERYTHING,
+        agents::EXTERNAL,
         lesser,
         "duid = \"ll\"\n",
         "[[link]]\nmatch = \"a\"\n[[link]]\nmatch = \"b\"\n",
@@ -214,13 +220,15 @@ fn the_effective_configuration_reads_back_as_the_same() {
 fn the_manual_explains_every_key() {
     use super::options4;
     let manual = include_str!("../../man/dhcp4o6.toml.5");
-    let all = [EVERYTHING, server::EVERYTHING, server::EXTERNAL, relay::EVERYTHING];
-    let effective: String = all.iter().map(|text| read(text).unwrap().effective_toml()).collect();
+    let ours = [EVERYTHING, agents::EVERYTHING, agents::EXTERNAL];
+    let all = [server::EVERYTHING, server::EXTERNAL, relay::EVERYTHING, transport::EVERYTHING];
+    let effective: String =
+        ours.iter().chain(&all).map(|text| read(text).unwrap().effective_toml()).collect();
     // Options have their own table, and their own test.
-    let ours = |(key, _): &(&str, &str)| {
+    let plain = |(key, _): &(&str, &str)| {
         !key.starts_with('"') && options4::KNOWN.iter().all(|known| known.name != *key)
     };
-    let keys = effective.lines().filter_map(|line| line.split_once(" = ")).filter(ours).map(|(key, _)| key);
+    let keys = effective.lines().filter_map(|line| line.split_once(" = ")).filter(plain).map(|(key, _)| key);
     let inner = [
         "enterprise",
         "identifier",
@@ -249,6 +257,9 @@ fn the_manual_explains_every_key() {
         "always-interface-id",
         "trusted",
         "accept-unicast-4o6",
+        "hcra",
+        "endpoint",
+        "tsv",
     ];
     for key in keys.chain(inner) {
         assert!(

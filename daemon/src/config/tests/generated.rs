@@ -1,4 +1,6 @@
-//! Configurations of the provider made at random: what is shown of them is what they are.
+//! Configurations made at random: what is shown of them is what they are.
+
+mod agents;
 
 use super::super::reader::{octets, octets_text};
 use super::*;
@@ -21,6 +23,11 @@ fn some_octets() -> impl Strategy<Value = Vec<u8>> {
 
 fn duid() -> impl Strategy<Value = Duid> {
     prop::collection::vec(any::<u8>(), 3..=130).prop_map(|octets| Duid::new(octets).unwrap())
+}
+
+/// The subnet of this number.
+fn subnet_prefix(number: u8) -> Prefix4 {
+    Prefix4::of(Ipv4Addr::new(10, 0, number, 0), 24)
 }
 
 fn span() -> impl Strategy<Value = Duration> {
@@ -290,33 +297,38 @@ fn server() -> impl Strategy<Value = ServerConfig> {
     });
     let engine = prop_oneof![builtin(), external()];
     let namespace = prop::option::of("[a-z \"é]{1,5}");
-    (namespace, names, profile(), addresses6(), dhcp6, engine, (rates, softwire), any::<Option<[u8; 16]>>())
+    let doors = (any::<bool>(), prop::option::of(agents::tsv()));
+    let wire = (profile(), doors);
+    (namespace, names, wire, addresses6(), dhcp6, engine, (rates, softwire), any::<Option<[u8; 16]>>())
         .prop_map(
             |(
                 namespace,
                 interfaces,
-                (profile, draft01),
+                ((profile, draft01), (port547, tsv)),
                 addresses,
                 dhcp6,
                 engine,
                 (rates, softwire),
                 secret,
-            )| ServerConfig {
-                namespace,
-                interfaces: interfaces.into_iter().collect(),
-                secret: secret.filter(|_| matches!(engine, EngineSettings::External(_))),
-                settings: ServerSettings {
-                    profile,
-                    draft01,
-                    accept_from: addresses.iter().map(|address| Prefix6::of(*address, 128)).collect(),
-                    addresses,
-                    dhcp6: Some(dhcp6).filter(|dhcp6| dhcp6.preference != 7),
-                    engine,
-                    rates,
-                    port547: true,
-                    tsv: None,
-                    softwire,
-                },
+            )| {
+                let tsv = tsv.filter(|_| matches!(engine, EngineSettings::Builtin(_)));
+                ServerConfig {
+                    namespace,
+                    interfaces: interfaces.into_iter().collect(),
+                    secret: secret.filter(|_| matches!(engine, EngineSettings::External(_))),
+                    settings: ServerSettings {
+                        profile,
+                        draft01,
+                        accept_from: addresses.iter().map(|address| Prefix6::of(*address, 128)).collect(),
+                        addresses,
+                        dhcp6: Some(dhcp6).filter(|dhcp6| dhcp6.preference != 7),
+                        engine,
+                        rates,
+                        port547: port547 || tsv.is_none(),
+                        tsv,
+                        softwire,
+                    },
+                }
             },
         )
 }
@@ -394,6 +406,27 @@ proptest! {
         let shown = config.effective_toml();
         let again = read(&shown).map_err(|mistakes| TestCaseError::fail(format!("{mistakes}\n{shown}")))?;
         prop_assert_eq!(again, config, "{}", shown);
+    }
+
+    #[test]
+    fn what_is_shown_of_agents_and_endpoints_reads_back_as_the_same(
+        links in (0_usize..3).prop_flat_map(|count| (0..count).map(agents::link).collect::<Vec<_>>()),
+        lcras in (0_usize..3).prop_flat_map(|count| (0..count).map(agents::lcra).collect::<Vec<_>>()),
+        tras in (0_usize..3).prop_flat_map(|count| (0..count).map(agents::tra).collect::<Vec<_>>()),
+    ) {
+        let config = Config { links, lcras, tras, ..Config::default() };
+        let shown = config.effective_toml();
+        let again = read(&shown).map_err(|mistakes| TestCaseError::fail(format!("{mistakes}\n{shown}")))?;
+        prop_assert_eq!(again, config, "{}", shown);
+    }
+
+    #[test]
+    fn a_link_of_the_bus_is_read_as_it_is_shown(link in agents::link(0)) {
+        let shown = Config { links: vec![link.clone()], ..Config::default() }.effective_toml();
+        // The bus takes a link, and no key of the service.
+        let (_, alone) = shown.split_once("[[link]]").unwrap();
+        let again = LinkConfig::from_toml(&format!("[[link]]{alone}"));
+        prop_assert_eq!(again.map_err(|mistakes| TestCaseError::fail(mistakes.to_string()))?, link);
     }
 
     #[test]
