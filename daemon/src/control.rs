@@ -18,7 +18,7 @@ use dhcp4o6_protocol::tally::Tally;
 use dhcp4o6_protocol::view::{After, Impossible, Lease, PoolUse, Question, Selection};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tracing::level_filters::LevelFilter;
 
 /// A link for the life of its interface: a name may come back as another link.
@@ -276,6 +276,11 @@ pub enum Notice {
     AgentGone(AgentKind, String),
     /// Something an operator should hear of, and of which role.
     Provider(Key, provider::Notice),
+    /// Which address is behind which client relay agent, or is not any more, as a role has it. It takes room until it is
+    /// dropped.
+    Binding(Key, provider::Notice, OwnedSemaphorePermit),
+    /// Such were left out, because there were too many: at most once a second.
+    BindingsLeftOut(Key),
     /// A configured link appeared.
     Added(LinkHandle),
     /// It is gone.

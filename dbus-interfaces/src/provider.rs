@@ -45,7 +45,7 @@ pub trait Server1 {
 
     /// Something an operator should hear of: `pool-empty` (the subnet), `no-subnet` (the client), `source-refused`
     /// (who asks though nothing is taken from there), `declined` (the address), `storage-degraded`,
-    /// `storage-restored`, `engine-silent`.
+    /// `storage-restored`, `engine-silent`, `bindings-left-out` (see `Tsv1.BindingAdded`).
     #[zbus(signal)]
     fn noticed(&self, kind: &str, subject: &str) -> zbus::Result<()>;
 

@@ -19,7 +19,8 @@ pub trait Tra1 {
     #[zbus(signal)]
     fn binding_removed(&self, address: &str, agent: &str) -> zbus::Result<()>;
 
-    /// Something an operator should hear of: `no-agent-information` (the address of a DHCPv4 server that does not return
+    /// Something an operator should hear of: `bindings-left-out` (there were too many to tell; at most once a second) and
+    /// `no-agent-information` (the address of a DHCPv4 server that does not return
     /// relay agent information, so that none of its answers finds its client).
     #[zbus(signal)]
     fn noticed(&self, kind: &str, subject: &str) -> zbus::Result<()>;

@@ -20,7 +20,8 @@ pub trait Tsv1 {
     fn describe(&self) -> Result<String, Error>;
 
     /// A client has `address`, and `agent` is its client relay agent; also when the lease is extended. `valid_until` is a
-    /// moment.
+    /// moment. When there are too many to tell, `Server1.Noticed` says `bindings-left-out`, at most once a second: then
+    /// all have to be listed again, a second later.
     #[zbus(signal)]
     fn binding_added(&self, address: &str, agent: &str, valid_until: u64) -> zbus::Result<()>;
 

@@ -80,7 +80,7 @@ impl Registry {
                 drop(self.roles().agents.insert((handle.kind, handle.name.clone()), handle));
             }
             Notice::AgentGone(kind, name) => drop(self.roles().agents.remove(&(kind, name))),
-            Notice::Lease(..) | Notice::Provider(..) => {}
+            Notice::Lease(..) | Notice::Provider(..) | Notice::Binding(..) | Notice::BindingsLeftOut(_) => {}
         }
     }
 

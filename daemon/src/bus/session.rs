@@ -185,7 +185,11 @@ impl Session {
                 self.registry.note(Notice::AgentGone(kind, name.clone()));
                 self.remove_agent(kind, &name).await
             }
-            Notice::Provider(role, notice) => self.notice(&role, &notice).await,
+            Notice::Provider(role, notice) => {
+                self.noticed(&role, notice.word(), &values::carried(notice.subject())).await
+            }
+            Notice::Binding(role, binding, _room) => self.binding(&role, &binding).await,
+            Notice::BindingsLeftOut(role) => self.noticed(&role, "bindings-left-out", "").await,
         }
     }
 
@@ -331,34 +335,29 @@ impl Session {
     }
 
     /// Tells what an operator should hear of, as a signal of the role it comes from.
-    async fn notice(&self, role: &Key, notice: &provider::Notice) -> zbus::Result<()> {
-        use provider::Notice::{BindingAdded, BindingRemoved};
-        let path = match role {
-            Key::Server => server_path(),
-            Key::Agent(kind, name) => agent_path(*kind, name),
-        };
-        let emitter = SignalEmitter::new(&self.connection, path)?;
-        let (kind, subject) = (notice.word(), values::carried(notice.subject()));
-        match (role, notice) {
-            (Key::Server, BindingAdded(TunnelBinding { address, agent, until })) => {
-                let (address, agent) = (address.to_string(), agent.to_string());
-                Tsv1::binding_added(&emitter, &address, &agent, values::end(*until)).await
-            }
-            (Key::Server, BindingRemoved(TunnelBinding { address, agent, .. })) => {
-                Tsv1::binding_removed(&emitter, &address.to_string(), &agent.to_string()).await
-            }
-            (Key::Server, _) => Server1::noticed(&emitter, kind, &subject).await,
-            (Key::Agent(AgentKind::Tra, _), BindingAdded(TunnelBinding { address, agent, until })) => {
-                let (address, agent) = (address.to_string(), agent.to_string());
-                Tra1::binding_added(&emitter, &address, &agent, values::end(*until)).await
-            }
-            (Key::Agent(AgentKind::Tra, _), BindingRemoved(TunnelBinding { address, agent, .. })) => {
-                Tra1::binding_removed(&emitter, &address.to_string(), &agent.to_string()).await
-            }
-            (Key::Agent(AgentKind::Tra, _), _) => Tra1::noticed(&emitter, kind, &subject).await,
-            (Key::Agent(AgentKind::Lcra, _), _) => RelayClient1::noticed(&emitter, kind, &subject).await,
+    async fn noticed(&self, role: &Key, kind: &str, subject: &str) -> zbus::Result<()> {
+        let emitter = SignalEmitter::new(&self.connection, role_path(role))?;
+        match role {
+            Key::Server => Server1::noticed(&emitter, kind, subject).await,
+            Key::Agent(AgentKind::Tra, _) => Tra1::noticed(&emitter, kind, subject).await,
+            Key::Agent(AgentKind::Lcra, _) => RelayClient1::noticed(&emitter, kind, subject).await,
             // A relay agent of DHCPv6 has nothing to say.
-            (Key::Agent(AgentKind::Relay, _), _) => Ok(()),
+            Key::Agent(AgentKind::Relay, _) => Ok(()),
+        }
+    }
+
+    /// Tells which address is behind which client relay agent, or is not any more.
+    async fn binding(&self, role: &Key, notice: &provider::Notice) -> zbus::Result<()> {
+        use provider::Notice::{BindingAdded, BindingRemoved};
+        let (BindingAdded(binding) | BindingRemoved(binding)) = notice else { return Ok(()) };
+        let emitter = SignalEmitter::new(&self.connection, role_path(role))?;
+        let TunnelBinding { address, agent, until } = binding;
+        let (address, agent, until) = (address.to_string(), agent.to_string(), values::end(*until));
+        match (role, notice) {
+            (Key::Server, BindingAdded(_)) => Tsv1::binding_added(&emitter, &address, &agent, until).await,
+            (Key::Server, _) => Tsv1::binding_removed(&emitter, &address, &agent).await,
+            (Key::Agent(..), BindingAdded(_)) => Tra1::binding_added(&emitter, &address, &agent, until).await,
+            (Key::Agent(..), _) => Tra1::binding_removed(&emitter, &address, &agent).await,
         }
     }
 
@@ -379,6 +378,13 @@ fn agent_path(kind: AgentKind, name: &str) -> OwnedObjectPath {
         AgentKind::Relay => relay_path(name),
         AgentKind::Tra => tra_path(name),
         AgentKind::Lcra => lcra_path(name),
+    }
+}
+
+fn role_path(role: &Key) -> OwnedObjectPath {
+    match role {
+        Key::Server => server_path(),
+        Key::Agent(kind, name) => agent_path(*kind, name),
     }
 }
 

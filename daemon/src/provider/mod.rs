@@ -2,8 +2,9 @@
 //!
 //! [`supervisor`] watches the kernel, the configuration and the bus and decides what runs where. Each namespace with a
 //! role has one [`task`] that owns the roles and the sockets they share. [`role`] is one of them with its counters,
-//! [`journal`] is what its leases wait for, [`dispatch`] tells whose a datagram is, [`socket`] moves datagrams.
+//! [`journal`] is what its leases wait for, [`dispatch`] tells whose a datagram is, [`bindings`] what of it the bus hears, [`socket`] moves datagrams.
 
+mod bindings;
 mod dispatch;
 mod journal;
 mod role;
@@ -18,8 +19,11 @@ pub use supervisor::Supervisor;
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::control::{AgentKind, Notice, ProviderStatus};
+use bindings::{Admission, Bindings};
+use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::role::server::EngineSettings;
+use dhcp4o6_protocol::time::Instant;
 use socket::{Inbox, Outlet};
 use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
@@ -56,6 +60,7 @@ pub struct Shared {
     inbox: RefCell<Inbox>,
     outlet: RefCell<Outlet>,
     statuses: RefCell<BTreeMap<Key, Arc<ProviderStatus>>>,
+    bindings: RefCell<Bindings>,
 }
 
 impl Shared {
@@ -68,12 +73,25 @@ impl Shared {
             inbox: RefCell::new(Inbox::new()),
             outlet: RefCell::new(Outlet::new()),
             statuses: RefCell::default(),
+            bindings: RefCell::new(Bindings::new()),
         }
     }
 
     fn tell(&self, notice: Notice) {
         // Without a bus nobody listens.
         let _ = self.notices.send(notice);
+    }
+
+    /// Tells which address is behind which client relay agent, or that it is not any more, unless that is too much.
+    fn tell_binding(&self, now: Instant, role: &Key, binding: provider::Notice) {
+        match self.bindings.borrow_mut().admit(now, role) {
+            Admission::Told(room) => self.tell(Notice::Binding(role.clone(), binding, room)),
+            Admission::LeftOut => {
+                tracing::warn!(%role, "more bindings than the bus can be told; some are left out");
+                self.tell(Notice::BindingsLeftOut(role.clone()));
+            }
+            Admission::Silent => {}
+        }
     }
 
     /// Remembers how a role is.
@@ -85,6 +103,7 @@ impl Shared {
     /// Forgets a role.
     fn forget(&self, key: &Key) {
         self.statuses.borrow_mut().remove(key);
+        self.bindings.borrow_mut().forget(key);
     }
 
     /// How every role is.

@@ -328,6 +328,10 @@ impl Role {
     }
 
     fn notify(&mut self, now: Instant, notice: provider::Notice) {
+        if matches!(notice, provider::Notice::BindingAdded(_) | provider::Notice::BindingRemoved(_)) {
+            tracing::trace!(role = %self.key, binding = ?notice, "notice");
+            return self.shared.tell_binding(now, &self.key, notice);
+        }
         let Some(suppressed) = self.notices.admit(notice.word(), now) else { return };
         let event = notice.word();
         match &notice {

@@ -271,6 +271,12 @@ fn agent(kind: AgentKind, name: &str, status: ProviderStatus) -> Agent {
     Agent { handle, status, work }
 }
 
+/// A binding that there is room for.
+fn told(role: Key, binding: provider::Notice) -> Notice {
+    let room = Arc::new(tokio::sync::Semaphore::new(1)).try_acquire_owned().unwrap();
+    Notice::Binding(role, binding, room)
+}
+
 fn tra() -> TraSettings {
     TraSettings {
         addresses: vec!["2001:db8:9::67".parse().unwrap()],
@@ -386,14 +392,17 @@ async fn signals_of_an_ipv6_transport_relay_agent_come_from_its_own_object() {
         until: Some(Instant::from_secs(7)),
     };
     let for_ever = provider::TunnelBinding { until: None, ..binding };
-    for (name, notice) in [
-        ("other", provider::Notice::NoAgentInformation([10, 0, 0, 7].into())),
-        ("one", provider::Notice::BindingAdded(binding)),
-        ("one", provider::Notice::BindingAdded(for_ever)),
-        ("one", provider::Notice::BindingRemoved(binding)),
-        ("one", provider::Notice::NoAgentInformation([10, 0, 0, 1].into())),
+    let key = |name: &str| Key::Agent(AgentKind::Tra, name.into());
+    let silent = |last| provider::Notice::NoAgentInformation([10, 0, 0, last].into());
+    for notice in [
+        Notice::Provider(key("other"), silent(7)),
+        told(key("one"), provider::Notice::BindingAdded(binding)),
+        told(key("one"), provider::Notice::BindingAdded(for_ever)),
+        told(key("one"), provider::Notice::BindingRemoved(binding)),
+        Notice::BindingsLeftOut(key("one")),
+        Notice::Provider(key("one"), silent(1)),
     ] {
-        service.notices.send(Notice::Provider(Key::Agent(AgentKind::Tra, name.into()), notice)).unwrap();
+        service.notices.send(notice).unwrap();
     }
     for until in [7_000_000, NEVER] {
         let signal = soon(added.next()).await.unwrap();
@@ -403,9 +412,11 @@ async fn signals_of_an_ipv6_transport_relay_agent_come_from_its_own_object() {
     let signal = soon(removed.next()).await.unwrap();
     let args = signal.args().unwrap();
     assert_eq!((args.address, args.agent), ("192.0.2.18", "2001:db8:1:1::18"));
-    let signal = soon(noticed.next()).await.unwrap();
-    let args = signal.args().unwrap();
-    assert_eq!((args.kind, args.subject), ("no-agent-information", "10.0.0.1"));
+    for (kind, subject) in [("bindings-left-out", ""), ("no-agent-information", "10.0.0.1")] {
+        let signal = soon(noticed.next()).await.unwrap();
+        let args = signal.args().unwrap();
+        assert_eq!((args.kind, args.subject), (kind, subject));
+    }
 }
 
 #[tokio::test]
@@ -622,11 +633,11 @@ async fn bindings_of_the_server_are_signals_of_its_own_and_no_notices() {
         until: None,
     };
     for notice in [
-        provider::Notice::BindingAdded(binding),
-        provider::Notice::BindingRemoved(binding),
-        provider::Notice::StorageRestored,
+        told(Key::Server, provider::Notice::BindingAdded(binding)),
+        told(Key::Server, provider::Notice::BindingRemoved(binding)),
+        Notice::Provider(Key::Server, provider::Notice::StorageRestored),
     ] {
-        service.notices.send(Notice::Provider(Key::Server, notice)).unwrap();
+        service.notices.send(notice).unwrap();
     }
     let signal = soon(added.next()).await.unwrap();
     let args = signal.args().unwrap();
