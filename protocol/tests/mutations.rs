@@ -86,6 +86,8 @@ fn every_seed_of_ours_is_well_formed_and_reads_back() {
         let kind = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap();
         let accepted = match kind {
             "dhcp4" => dhcp4o6_protocol::wire::v4::Message::parse(&octets).is_ok(),
+            "encapsulation" => dhcp4o6_protocol::wire::encapsulation::Encapsulated::parse(&octets).is_some(),
+            "frame" => dhcp4o6_protocol::wire::frame::Frame::parse(&octets, false).is_ok(),
             "lease" => dhcp4o6_protocol::binding::Record::decode(&octets).is_ok(),
             "relay6" => dhcp4o6_protocol::wire::relay::Relayed::parse(&octets).is_ok(),
             _ => dhcp4o6_protocol::wire::v6::Message::parse(&octets).is_ok(),

@@ -2,6 +2,7 @@
 //!
 //! No decoder panics; what was decoded encodes to something that decodes to the same.
 
+mod agents;
 mod external;
 mod relays;
 
@@ -159,6 +160,17 @@ pub(crate) fn external_reply(octets: &[u8]) {
     external::reply(octets);
 }
 
+/// A message to or from a client, and what client relay agents and a TRA make of it.
+pub(crate) fn cra_tra(octets: &[u8]) {
+    agents::up(octets);
+    agents::down(octets);
+}
+
+/// An Ethernet frame of a DHCPv4 client.
+pub(crate) fn frame(octets: &[u8]) {
+    agents::frame(octets);
+}
+
 /// Names in any of their forms.
 pub(crate) fn domain_name(octets: &[u8]) {
     let lists = [domain::list6(octets), domain::search4(octets)];
@@ -202,6 +214,8 @@ pub(crate) fn all(octets: &[u8]) {
     relay_forward(octets);
     relay_reply(octets);
     external_reply(octets);
+    cra_tra(octets);
+    frame(octets);
     domain_name(octets);
     routes121(octets);
     lease_record(octets);

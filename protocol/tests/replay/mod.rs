@@ -2,6 +2,8 @@
 //! is set up as the one that was captured: its identifiers, and its addresses and prefix, because later messages of the
 //! client name them.
 
+mod agents;
+
 use super::{Datagram, capture};
 use dhcp4o6_protocol::ids::Duid;
 use dhcp4o6_protocol::machine::Machine;
