@@ -251,7 +251,8 @@ impl Picture {
         self.usable6.iter().filter(|(_, index)| *index != link).map(|(address, _)| *address).collect()
     }
 
-    /// IPv4 addresses that are not ours.
+    /// IPv4 addresses that are not ours. What a DHCPv4 client has on a TAP device of ours is what our relay agent brought
+    /// it, and may be wanted on a target as well.
     pub fn foreign4(&self) -> Vec<Ipv4Addr> {
         let ours = |address: Ipv4Addr, index: u32| {
             !kernel_marks_addresses()
@@ -260,7 +261,9 @@ impl Picture {
                     all.any(|known| watched.is_ours4(known))
                 })
         };
-        let foreign = self.unmarked4.iter().filter(|(address, index)| !ours(*address, *index));
+        let on_tap = |index| self.links.get(&index).is_some_and(|watched| watched.link.tap_of.is_some());
+        let unmarked = self.unmarked4.iter();
+        let foreign = unmarked.filter(|(address, index)| !ours(*address, *index) && !on_tap(*index));
         foreign.map(|(address, _)| *address).collect()
     }
 
