@@ -97,7 +97,7 @@ async fn open_device(netns: &Netns, link: &str, hardware: [u8; 6]) -> io::Result
         debug!(name = full, %error, "no alternative name");
     }
     Tap::persist(&file, true)?;
-    Tap::watch(file)
+    Tap::watch(file, &name)
 }
 
 /// Removes the TAP device that an earlier process left for a link. That there is none, or another's of that name, is

@@ -57,7 +57,10 @@ mod ioctl {
 /// A TAP device with us as its other end. What the host sends on it comes out here, ARP and DHCPv4 for a server only; what
 /// is sent here the host receives. It ends with this, unless it is persistent.
 #[derive(Debug)]
-pub struct Tap(AsyncFd<File>);
+pub struct Tap {
+    file: AsyncFd<File>,
+    name: Box<str>,
+}
 
 impl Tap {
     /// Inside the namespace: the device of this name, which nobody else may have open, without carrier. `new` tells that
@@ -94,8 +97,8 @@ impl Tap {
     ///
     /// # Errors
     /// When there is no runtime, or no more descriptors can be watched.
-    pub(crate) fn watch(file: File) -> io::Result<Self> {
-        watch(file, Interest::READABLE).map(Self)
+    pub(crate) fn watch(file: File, name: &str) -> io::Result<Self> {
+        Ok(Self { file: watch(file, Interest::READABLE)?, name: name.into() })
     }
 
     /// Whether the device stays when this process ends.
@@ -108,12 +111,17 @@ impl Tap {
         Ok(())
     }
 
+    /// The name that the device had when it was opened.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Gives the device carrier, or takes it.
     ///
     /// # Errors
     /// What the system says: EINVAL before Linux 5.0.
     pub fn set_carrier(&self, on: bool) -> io::Result<()> {
-        carrier(self.0.get_ref(), on)
+        carrier(self.file.get_ref(), on)
     }
 
     /// Lets the device go for good.
@@ -121,19 +129,19 @@ impl Tap {
     /// # Errors
     /// What the system says; then it stays.
     pub fn remove(self) -> io::Result<()> {
-        Self::persist(self.0.get_ref(), false)
+        Self::persist(self.file.get_ref(), false)
     }
 
     /// Ready when there may be a frame.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         // The kernel reports no error this way; a closed runtime has nobody left to tell.
-        self.0.poll_read_ready(cx).map(|_| ())
+        self.file.poll_read_ready(cx).map(|_| ())
     }
 
     /// The next frame; `None` when there is none now. What does not fit is cut off.
     pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         // The kernel says EIO while the device is going away under us; then there is nothing more.
-        let length = self.0.try_io(Interest::READABLE, |mut file| file.read(buffer)).ok()?;
+        let length = self.file.try_io(Interest::READABLE, |mut file| file.read(buffer)).ok()?;
         buffer.get(..length)
     }
 
@@ -142,7 +150,7 @@ impl Tap {
     /// # Errors
     /// What the system says: EIO while the device is down. The frame is lost then.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        self.0.get_ref().write(frame).map(|_| ())
+        self.file.get_ref().write(frame).map(|_| ())
     }
 }
 

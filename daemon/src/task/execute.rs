@@ -111,7 +111,8 @@ impl Task {
         let _ = self.shared.notices.send(Notice::Lease(self.id, endpoint, event));
     }
 
-    fn publish(&mut self, status: Arc<Status>) {
+    fn publish(&mut self, mut status: Arc<Status>) {
+        self.name_device(&mut status);
         let before = self.channels.status.borrow().clone();
         if (before.state, before.reason) != (status.state, status.reason) {
             self.log_state(&status);

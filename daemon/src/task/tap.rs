@@ -5,7 +5,9 @@ use crate::clock::now;
 use dhcp4o6_netlink::device;
 use dhcp4o6_protocol::machine::{Effects, Input, Machine as _, OpenError};
 use dhcp4o6_protocol::refused::Refused;
+use dhcp4o6_protocol::status::Status;
 use std::io;
+use std::sync::Arc;
 
 impl Task {
     pub(super) async fn open_tap(&mut self) -> Result<(), OpenError> {
@@ -20,6 +22,16 @@ impl Task {
             self.ports.put_tap(tap?);
         }
         Ok(())
+    }
+
+    /// The role does not know what the device is called.
+    pub(super) fn name_device(&self, status: &mut Arc<Status>) {
+        if let Some(tap) = self.ports.tap()
+            && status.hcra.is_some()
+            && let Some(hcra) = &mut Arc::make_mut(status).hcra
+        {
+            hcra.device = tap.name().to_owned();
+        }
     }
 
     /// Lets the device go for good, if it is open.
