@@ -106,6 +106,14 @@ fn the_shipped_file_names_no_link_and_its_examples_are_the_defaults_sec_06() {
     });
     let config = read(&examples.collect::<Vec<_>>().join("\n")).unwrap();
     assert_eq!(config, Config { links: vec![link("")], ..Config::default() });
+    // What is not the default has a blank as well, and is right all the same.
+    let lines = shipped.lines().filter_map(|line| line.strip_prefix('#')).map(str::trim_start);
+    let key = |line: &&str| {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let config = read(&lines.filter(key).collect::<Vec<_>>().join("\n")).unwrap();
+    assert_eq!(config.links[0].settings.hcra.servers.len(), 1);
+    assert_eq!((config.links[0].endpoints.len(), config.lcras.len()), (1, 1));
 }
 
 /// A link on which nothing is as it is by default.

@@ -49,8 +49,10 @@ fn the_shipped_file_serves_nobody_and_its_examples_are_the_defaults_sec_06() {
         line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
     };
     let config = read(&examples(key)).unwrap();
-    assert_eq!(config.relays.len(), 1);
-    assert_eq!(config.server.unwrap().settings.dhcp6.unwrap().subnets.len(), 1);
+    assert_eq!((config.relays.len(), config.tras.len()), (1, 1));
+    let settings = config.server.unwrap().settings;
+    assert_eq!(settings.dhcp6.unwrap().subnets.len(), 1);
+    assert!(settings.tsv.is_some());
 }
 
 pub(super) fn address6(text: &str) -> Ipv6Addr {
