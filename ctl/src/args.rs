@@ -144,11 +144,23 @@ pub struct SelectTest {
     #[arg(long, short, value_name = "ADDRESS")]
     pub source: Option<Ipv6Addr>,
 
+    /// A client relay agent: the query comes from it by port 67 or, with --giaddr, has it in CRA6ADDR
+    #[arg(long, visible_alias = "cra6addr", value_name = "ADDRESS", conflicts_with_all = ["source", "link_address"])]
+    pub agent: Option<Ipv6Addr>,
+
+    /// An IPv4 relay agent, or IPv6-transport relay agent, that the query passed
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["source", "link_address"])]
+    pub giaddr: Option<Ipv4Addr>,
+
+    /// What that one says of the link (sub-option 5 of option 82)
+    #[arg(long, value_name = "ADDRESS", requires = "giaddr")]
+    pub link_selection: Option<Ipv4Addr>,
+
     /// Link-address of the relay agent next to the client
     #[arg(long, short = 'a', value_name = "ADDRESS")]
     pub link_address: Option<Ipv6Addr>,
 
-    /// Interface-id of that relay agent: text, or `hex:` and hexadecimal digits
+    /// Interface-id of that relay agent, with --giaddr its circuit-id: text, or `hex:` and hexadecimal digits
     #[arg(long, value_name = "TEXT")]
     pub interface_id: Option<TextOrOctets>,
 

@@ -24,7 +24,8 @@ pub trait Server1 {
 
     /// Which subnet and address a query would get, and why: each rule that was looked at, and what came of it. Every
     /// key of `query` may be left out: `interface` s, `source` s, `link-address` s, `interface-id` ay, `client-id` ay,
-    /// `hardware` ay (Ethernet), `requested` s, `subnet-selection` s, `shared` b.
+    /// `hardware` ay (Ethernet), `requested` s, `subnet-selection` s, `shared` b; of what comes by port 67 `agent` s (a
+    /// client relay agent), `giaddr` s (a relay agent, or the TRA before which the agent is) and `link-selection` s.
     fn select_test(
         &self,
         query: HashMap<&str, OwnedVariant>,

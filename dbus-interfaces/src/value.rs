@@ -249,7 +249,10 @@ pub struct ServerLease {
     pub since: u64,
     /// When it ends.
     pub until: u64,
-    /// The client's IPv6 address in the last message; DHCPv4 only.
+    /// By what its messages come: `dhcp6`, `agent` (DHCPv4 over IPv6 from a client relay agent) or `ipv4`; DHCPv4 only.
+    pub transport: Option<String>,
+    /// Where the last message came from, DHCPv4 only: by `dhcp6` the client's IPv6 address, by `agent` that of its client
+    /// relay agent, by `ipv4` that of the relay agent, or empty.
     pub source: Option<String>,
     /// DHCPv4 option 12 as it was sent.
     pub host_name: Option<Vec<u8>>,

@@ -70,7 +70,7 @@ fn table(rows: &[Value], now: u64) -> Vec<Vec<Cell>> {
             Cell::plain(clock::left(number(row, &["until"]), now)),
             Cell::plain(client(row)),
             Cell::plain(host_name(row)),
-            Cell::plain(text(row, &["source"])),
+            Cell::plain(from(row)),
             Cell::plain(clock::ago(number(row, &["since"]), now)),
         ]);
     }
@@ -93,6 +93,16 @@ fn client(row: &Value) -> String {
     match (text(row, &["client-id"]), text(row, &["duid"])) {
         ("", duid) => format!("duid {duid} iaid {:08x}", number(row, &["iaid"])),
         (id, _) => format!("id {id}"),
+    }
+}
+
+/// Where its messages come from.
+fn from(row: &Value) -> String {
+    match (text(row, &["transport"]), text(row, &["source"])) {
+        ("agent", agent) => format!("agent {agent}"),
+        ("ipv4", "") => "IPv4".to_owned(),
+        ("ipv4", relay) => format!("relay {relay}"),
+        (_, source) => source.to_owned(),
     }
 }
 
@@ -167,6 +177,19 @@ mod tests {
         assert_eq!(client(&json!({ "client-id": "ff01" })), "id ff01");
         assert_eq!(client(&json!({ "hardware": [1, "02005e100001"] })), "hw 02005e100001");
         assert_eq!(client(&json!({ "duid": "000301", "iaid": 10 })), "duid 000301 iaid 0000000a");
+    }
+
+    #[test]
+    fn what_is_between_a_client_and_the_server_is_named() {
+        for (transport, source, shown) in [
+            ("dhcp6", "2001:db8::1", "2001:db8::1"),
+            ("agent", "2001:db8::18", "agent 2001:db8::18"),
+            ("ipv4", "198.51.100.9", "relay 198.51.100.9"),
+            ("ipv4", "", "IPv4"),
+        ] {
+            assert_eq!(from(&json!({ "transport": transport, "source": source })), shown);
+        }
+        assert_eq!(from(&json!({ "duid": "000301" })), "", "DHCPv6 tells nothing");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub async fn select_test(provider: &Provider, of: &SelectTest, output: &Output) 
         ("interface", &of.interface),
         ("source", &of.source.map(|address| address.to_string())),
         ("link-address", &of.link_address.map(|address| address.to_string())),
+        ("agent", &of.agent.map(|address| address.to_string())),
+        ("giaddr", &of.giaddr.map(|address| address.to_string())),
+        ("link-selection", &of.link_selection.map(|address| address.to_string())),
         ("requested", &of.requested.map(|address| address.to_string())),
         ("subnet-selection", &of.subnet_selection.map(|address| address.to_string())),
     ];

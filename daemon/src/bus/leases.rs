@@ -2,9 +2,8 @@
 
 use super::values::{Dictionary, carried, end};
 use dhcp4o6_dbus::Error;
-use dhcp4o6_protocol::binding::{Binding4, ClientKey, Holder, PortSet, Slot4, Slot6, State};
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Holder, PortSet, Slot4, Slot6, State, Transport};
 use dhcp4o6_protocol::ids::Duid;
-use dhcp4o6_protocol::prefix::Prefix6;
 use dhcp4o6_protocol::time::Instant;
 use dhcp4o6_protocol::view::{After, Lease, PoolUse, Question};
 use std::collections::HashMap;
@@ -85,7 +84,9 @@ pub(super) fn row(lease: &Lease, now: Instant) -> Dictionary {
                 ClientKey::Id(id) => row.insert("client-id", id.clone().into()),
                 ClientKey::Hardware(kind, octets) => row.insert("hardware", (*kind, octets.clone()).into()),
             };
-            row.insert("source", binding.source.to_string().into());
+            let (transport, source) = reached(binding);
+            row.insert("transport", transport.into());
+            row.insert("source", source.into());
             if !binding.host_name.is_empty() {
                 row.insert("host-name", binding.host_name.clone().into());
             }
@@ -113,21 +114,31 @@ pub(super) fn is_ipv4(lease: &Lease) -> bool {
     matches!(lease, Lease::V4(_))
 }
 
-/// A lease whose client is at one of `agents`, or behind a client relay agent there, with the keys of
-/// [`dhcp4o6_dbus::TunnelBinding`]; `None` of any other, and of one that does not run.
-pub(super) fn tunnel_binding(lease: &Lease, agents: &[Prefix6], now: Instant) -> Option<Dictionary> {
-    let Lease::V4(Binding4 { slot, state: State::Bound, expires_at, source, .. }) = lease else {
+/// A lease whose client is behind a client relay agent, with the keys of [`dhcp4o6_dbus::TunnelBinding`]; `None` of any
+/// other, and of one that does not run. Nobody tunnels to a part of an address's ports this way.
+pub(super) fn tunnel_binding(lease: &Lease, now: Instant) -> Option<Dictionary> {
+    let Lease::V4(binding) = lease else { return None };
+    let Binding4 { slot: Slot4 { address, ports: None }, state: State::Bound, .. } = binding else {
         return None;
     };
-    let runs = expires_at.is_none_or(|end| end > now);
-    let there = agents.iter().any(|agents| agents.contains(*source));
-    (runs && there).then(|| {
+    let runs = binding.expires_at.is_none_or(|end| end > now);
+    (runs && binding.transport == Transport::Agent).then(|| {
         Dictionary::from([
-            ("address", slot4_text(slot).into()),
-            ("agent", source.to_string().into()),
-            ("until", end(*expires_at).into()),
+            ("address", address.to_string().into()),
+            ("agent", binding.source.to_string().into()),
+            ("until", end(binding.expires_at).into()),
         ])
     })
+}
+
+/// How the client's messages come, and the address they came from; empty if that is its own and it has none.
+fn reached(binding: &Binding4) -> (&'static str, String) {
+    match (binding.transport, binding.source.to_ipv4_mapped()) {
+        (Transport::Dhcp6, _) => ("dhcp6", binding.source.to_string()),
+        (Transport::Agent, _) => ("agent", binding.source.to_string()),
+        (Transport::Ipv4, None | Some(Ipv4Addr::UNSPECIFIED)) => ("ipv4", String::new()),
+        (Transport::Ipv4, Some(relay)) => ("ipv4", relay.to_string()),
+    }
 }
 
 fn state_word(state: State, expires_at: Option<Instant>, now: Instant) -> &'static str {
@@ -211,6 +222,9 @@ pub(super) fn question(query: HashMap<String, OwnedVariant>) -> Result<Question,
             "interface" => question.interface = Some(text(&key, value)?),
             "source" => question.source = Some(address6(&key, &text(&key, value)?)?),
             "link-address" => question.link_address = Some(address6(&key, &text(&key, value)?)?),
+            "agent" => question.agent = Some(address6(&key, &text(&key, value)?)?),
+            "giaddr" => question.giaddr = Some(address4(&key, &text(&key, value)?)?),
+            "link-selection" => question.link_selection = Some(address4(&key, &text(&key, value)?)?),
             "interface-id" => question.interface_id = Some(octets(&key, value)?),
             "client-id" => question.client_id = Some(octets(&key, value)?),
             "hardware" => question.hardware = Some((ETHERNET, octets(&key, value)?)),
@@ -279,6 +293,19 @@ mod tests {
             ask("client-id", OwnedVariant::from(true)),
             Err(Error::InvalidArgument("client-id must be octets".into()))
         );
+    }
+
+    #[test]
+    fn a_question_can_be_that_of_an_agent_or_a_relay_agent() {
+        let text = |text: &str| OwnedVariant::try_from(zbus::Variant::from(text)).unwrap();
+        let keys = [("agent", "2001:db8::18"), ("giaddr", "198.51.100.9"), ("link-selection", "192.0.2.0")];
+        let query = keys.map(|(key, value)| (key.to_owned(), text(value))).into_iter().collect();
+        let asked = question(query).unwrap();
+        assert_eq!(asked.agent, Some("2001:db8::18".parse().unwrap()));
+        assert_eq!(asked.giaddr, Some([198, 51, 100, 9].into()));
+        assert_eq!(asked.link_selection, Some([192, 0, 2, 0].into()));
+        let wrong = question(HashMap::from([("agent".to_owned(), text("192.0.2.1"))]));
+        assert_eq!(wrong, Err(Error::InvalidArgument("agent is not an IPv6 address".into())));
     }
 
     #[test]

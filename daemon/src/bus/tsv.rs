@@ -41,8 +41,8 @@ impl Tsv1 {
         let _pass = authorise(&self.0.gate, connection, &header, Right::ReadLeases).await?;
         let count = page_size(count)?;
         let page = self.0.page(after, count).await?;
-        let (now, sources) = (clock::now(), self.configured(|settings, _| settings.accept_from.clone()));
-        let bindings = page.iter().filter_map(|lease| leases::tunnel_binding(lease, &sources, now)).collect();
+        let now = clock::now();
+        let bindings = page.iter().filter_map(|lease| leases::tunnel_binding(lease, now)).collect();
         // IPv4 comes first: behind it there are no more.
         let next = page.last().filter(|last| page.len() >= count && leases::is_ipv4(last));
         Ok((bindings, next.map(leases::key).unwrap_or_default()))

@@ -6,7 +6,7 @@ use crate::control::{
 };
 use crate::mailbox::{Receiver, mailbox};
 use crate::provider::Key;
-use dhcp4o6_dbus::{Error, Relay1Proxy, Server1Proxy, relay_path};
+use dhcp4o6_dbus::{Error, Relay1Proxy, Server1Proxy, ServerLease, relay_path};
 use dhcp4o6_protocol::binding::{Binding4, ClientKey, Origin, Slot4, State, Transport};
 use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::refused::Refused;
@@ -85,7 +85,15 @@ async fn leases_come_page_by_page_and_octets_stay_octets() {
     let shown = ready(&connection).await;
     let playing = async {
         let mut asked = Vec::new();
-        for page in [vec![lease(1), lease(2)], vec![lease(3)]] {
+        let by_ipv4 = |last, source: &str| match lease(last) {
+            Lease::V4(lease) => {
+                let source = source.parse().unwrap();
+                Lease::V4(Binding4 { transport: Transport::Ipv4, source, ..lease })
+            }
+            Lease::V6(_) => panic!(),
+        };
+        let second = by_ipv4(2, "::ffff:198.51.100.9");
+        for page in [vec![lease(1), second], vec![by_ipv4(3, "::ffff:0.0.0.0")]] {
             let ServerRequest::Leases(after, count, reply) = server.requests.recv().await else { panic!() };
             asked.push((after, count));
             reply.send(page).unwrap();
@@ -105,6 +113,10 @@ async fn leases_come_page_by_page_and_octets_stay_octets() {
     assert_eq!(first[0].client_id, Some(vec![255, 1, 1]));
     assert_eq!(first[0].host_name, Some(vec![b'a', 0, 0xff]));
     assert_eq!((first[0].state.as_str(), first[0].until), ("bound", dhcp4o6_dbus::NEVER));
+    let from = |lease: &ServerLease| (lease.transport.clone().unwrap(), lease.source.clone().unwrap());
+    assert_eq!(from(&first[0]), ("dhcp6".into(), "::1".into()));
+    assert_eq!(from(&first[1]), ("ipv4".into(), "198.51.100.9".into()));
+    assert_eq!(from(&second[0]), ("ipv4".into(), String::new()), "the client asked itself");
 }
 
 #[tokio::test]

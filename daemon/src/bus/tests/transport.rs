@@ -537,7 +537,7 @@ async fn the_ipv6_transport_server_comes_and_goes_with_its_configuration() {
     wait_for(&connection, &server_path(), &[]).await;
 }
 
-fn lease(last: u8, state: State, source: &str, until: Option<Instant>) -> Lease {
+fn lease(last: u8, state: State, from: (Transport, &str), until: Option<Instant>) -> Lease {
     Lease::V4(Binding4 {
         slot: Slot4 { address: Ipv4Addr::new(192, 0, 2, last), ports: None },
         client: ClientKey::Id(vec![255, 1, last]),
@@ -545,8 +545,8 @@ fn lease(last: u8, state: State, source: &str, until: Option<Instant>) -> Lease 
         changed_at: Instant::from_secs(1),
         expires_at: until,
         origin: Origin::Network(0),
-        source: source.parse().unwrap(),
-        transport: Transport::Agent,
+        source: from.1.parse().unwrap(),
+        transport: from.0,
         host_name: Vec::new(),
         softwire: None,
     })
@@ -574,16 +574,16 @@ async fn bindings_are_the_running_leases_of_clients_behind_client_relay_agents()
     let mut server = server(&service, running(Configured::Tsv(Box::new(tsv()), None)));
     wait_for(&connection, &server_path(), &[dhcp4o6_dbus::SERVER1, TSV1]).await;
     let shown = tsv_proxy(&connection).await;
-    let cra = "2001:db8:1:1::18";
+    let cra = (Transport::Agent, "2001:db8:1:1::18");
     let playing = async {
         for page in [
             vec![lease(1, State::Bound, cra, None), lease(2, State::Released, cra, None)],
             // It ended just after the machine began.
             vec![
                 lease(3, State::Bound, cra, Some(Instant::from_micros(1))),
-                lease(4, State::Bound, "fe80::1", None),
+                lease(4, State::Bound, (Transport::Dhcp6, "2001:db8:1:1::19"), None),
             ],
-            vec![lease(5, State::Bound, "::ffff:192.0.2.5", None), lease6()],
+            vec![lease(5, State::Bound, (Transport::Ipv4, "::ffff:192.0.2.5"), None), lease6()],
         ] {
             let ServerRequest::Leases(_, 2, reply) = server.requests.recv().await else { panic!() };
             reply.send(page).unwrap();
@@ -604,7 +604,7 @@ async fn bindings_are_the_running_leases_of_clients_behind_client_relay_agents()
         }
     };
     let ((), (all, asked)) = soon(async { tokio::join!(playing, reading) }).await;
-    let binding = TunnelBinding { address: "192.0.2.1".into(), agent: cra.into(), until: NEVER };
+    let binding = TunnelBinding { address: "192.0.2.1".into(), agent: cra.1.into(), until: NEVER };
     assert_eq!(all, [binding]);
     assert_eq!(asked, ["192.0.2.2", "192.0.2.4", ""], "there is nothing of IPv4 behind a lease of IPv6");
     for (after, count, message) in
