@@ -31,6 +31,9 @@ _dhcp4o6ctl() {
             dhcp4o6ctl,monitor)
                 cmd="dhcp4o6ctl__subcmd__monitor"
                 ;;
+            dhcp4o6ctl,names)
+                cmd="dhcp4o6ctl__subcmd__names"
+                ;;
             dhcp4o6ctl,pools)
                 cmd="dhcp4o6ctl__subcmd__pools"
                 ;;
@@ -77,7 +80,7 @@ _dhcp4o6ctl() {
 
     case "${cmd}" in
         dhcp4o6ctl)
-            opts="-b -n -j -h -V --bus --namespace --json --help --version status show explain monitor counters renew rebind release restart up down leases pools select-test revoke reservations reserve unreserve"
+            opts="-b -n -j -h -V --bus --namespace --json --help --version status show explain monitor counters renew rebind release restart up down leases pools select-test revoke reservations reserve unreserve names"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -107,7 +110,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__counters)
-            opts="-a -b -n -j -h --all --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -a -b -n -j -h --all --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,7 +140,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__down)
-            opts="-w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -175,7 +178,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__explain)
-            opts="-b -n -j -h --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -b -n -j -h --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -259,7 +262,37 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__monitor)
-            opts="-p -b -n -j -h --properties --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -p -b -n -j -h --properties --bus --namespace --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dhcp4o6ctl__subcmd__names)
+            opts="-b -n -j -h --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -319,7 +352,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__rebind)
-            opts="-w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -357,7 +390,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__release)
-            opts="-w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -395,7 +428,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__renew)
-            opts="-w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -509,7 +542,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__restart)
-            opts="-w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -577,7 +610,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__select__subcmd__test)
-            opts="-i -s -a -c -r -b -n -j -h --interface --source --link-address --interface-id --client-id --hardware --requested --subnet-selection --shared --bus --namespace --json --help"
+            opts="-i -s -a -c -r -b -n -j -h --interface --source --cra6addr --agent --giaddr --link-selection --link-address --interface-id --client-id --hardware --requested --subnet-selection --shared --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -596,6 +629,22 @@ _dhcp4o6ctl() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cra6addr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --giaddr)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --link-selection)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -659,7 +708,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__show)
-            opts="-b -n -j -h --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -b -n -j -h --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -749,7 +798,7 @@ _dhcp4o6ctl() {
             return 0
             ;;
         dhcp4o6ctl__subcmd__up)
-            opts="-w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
+            opts="$(dhcp4o6ctl names 2>/dev/null | tr '\n' ' ') -w -t -b -n -j -h --wait --timeout --bus --namespace --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

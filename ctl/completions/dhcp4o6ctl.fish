@@ -47,6 +47,7 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "revoke" -d 'E
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "reservations" -d 'Show the addresses that operators reserved with `reserve`'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "reserve" -d 'Keep an IPv4 address for one client'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "unreserve" -d 'Take back what `reserve` did'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_needs_command" -f -a "names" -d 'Print the names of links and roles, one a line; shell completions ask for that'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand status" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand status" -s n -l namespace -d 'The network namespace of LINK or NAME, where those of one name exist in several' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand status" -s j -l json -d 'Print JSON'
@@ -121,8 +122,11 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand pools" -s j -l jso
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand pools" -s h -l help -d 'Print help'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s i -l interface -d 'The interface it would come in by; any served one when left out' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s s -l source -d 'The client\'s IPv6 address; link-local when left out' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l agent -l cra6addr -d 'A client relay agent: the query comes from it by port 67 or, with --giaddr, has it in CRA6ADDR' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l giaddr -d 'An IPv4 relay agent, or IPv6-transport relay agent, that the query passed' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l link-selection -d 'What that one says of the link (sub-option 5 of option 82)' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s a -l link-address -d 'Link-address of the relay agent next to the client' -r
-complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l interface-id -d 'Interface-id of that relay agent: text, or `hex:` and hexadecimal digits' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l interface-id -d 'Interface-id of that relay agent, with --giaddr its circuit-id: text, or `hex:` and hexadecimal digits' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s c -l client-id -d 'The client\'s DHCPv4 client identifier (option 61), in hexadecimal digits' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -l hardware -d 'The Ethernet address of a client without client identifier' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand select-test" -s r -l requested -d 'The address the client asks for (option 50)' -r
@@ -152,3 +156,17 @@ complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s b -l
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s n -l namespace -d 'The network namespace of LINK or NAME, where those of one name exist in several' -r
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s j -l json -d 'Print JSON'
 complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand unreserve" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand names" -s b -l bus -d 'The message bus: system, session, or an address such as unix:path=/run/dbus/system_bus_socket' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand names" -s n -l namespace -d 'The network namespace of LINK or NAME, where those of one name exist in several' -r
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand names" -s j -l json -d 'Print JSON'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand names" -s h -l help -d 'Print help'
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand show" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand explain" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand monitor" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand counters" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand renew" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand rebind" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand release" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand restart" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand up" -f -a "(dhcp4o6ctl names 2>/dev/null)"
+complete -c dhcp4o6ctl -n "__fish_dhcp4o6ctl_using_subcommand down" -f -a "(dhcp4o6ctl names 2>/dev/null)"

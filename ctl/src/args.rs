@@ -65,6 +65,8 @@ pub enum Command {
     Reserve(Reserve),
     /// Take back what `reserve` did
     Unreserve(Address),
+    /// Print the names of links and roles, one a line; shell completions ask for that
+    Names,
 }
 
 /// Which leases.
@@ -188,7 +190,7 @@ pub struct SelectTest {
 /// A link or a role.
 #[derive(Args, Clone, Debug)]
 pub struct Name {
-    /// Name of an interface or a role: `server`, the configured name of another, or its kind and name, such as `tra/edge`
+    /// Name of an interface or a role: server, the configured name of another, or its kind and name, such as tra/edge
     #[arg(value_name = "NAME")]
     pub name: String,
 }
@@ -196,7 +198,7 @@ pub struct Name {
 /// What to follow.
 #[derive(Args, Clone, Debug)]
 pub struct Monitor {
-    /// Name of an interface or a role, as for `show`; everything when left out
+    /// Name of an interface or a role, as for show; everything when left out
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 
@@ -208,7 +210,7 @@ pub struct Monitor {
 /// What to count.
 #[derive(Args, Clone, Debug)]
 pub struct Counters {
-    /// Name of an interface or a role, as for `show`; all when left out
+    /// Name of an interface or a role, as for show; all when left out
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 

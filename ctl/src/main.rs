@@ -10,6 +10,7 @@ mod explain;
 mod failure;
 mod hex;
 mod monitor;
+mod names;
 mod output;
 mod provider;
 mod role;
@@ -51,6 +52,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
     let provider = || Provider::connect(&arguments.bus);
     match arguments.command.as_ref().unwrap_or(&Command::Status) {
         Command::Status => status::run(&service().await?, namespace, output).await,
+        Command::Names => names::run(&service().await?, output).await,
         Command::Show(of) => show::run(&service().await?, &of.name, namespace, output).await,
         Command::Explain(of) => explain::run(&service().await?, &of.name, namespace, output).await,
         Command::Monitor(of) => {

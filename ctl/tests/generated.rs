@@ -35,7 +35,63 @@ fn shell_completions_are_up_to_date() {
     ] {
         let mut made = Vec::new();
         clap_complete::generate(shell, &mut args::Arguments::command(), "dhcp4o6ctl", &mut made);
-        compare(file, &made);
+        let made = with_names(shell, String::from_utf8(made).unwrap());
+        compare(file, made.as_bytes());
+    }
+}
+
+/// Commands whose argument is a link or a role.
+fn commands_with_names() -> Vec<String> {
+    let takes_name = |command: &&clap::Command| {
+        command.get_positionals().any(|argument| ["name", "link"].contains(&argument.get_id().as_str()))
+    };
+    let command = args::Arguments::command();
+    command.get_subcommands().filter(takes_name).map(|command| command.get_name().to_owned()).collect()
+}
+
+/// The completions of `shell` with what they lack: names of links and roles, which the service is asked for.
+fn with_names(shell: Shell, mut made: String) -> String {
+    const ASK: &str = "dhcp4o6ctl names 2>/dev/null";
+    let commands = commands_with_names();
+    assert!(commands.contains(&"show".to_owned()) && !commands.contains(&"status".to_owned()));
+    match shell {
+        Shell::Bash => {
+            for command in commands {
+                let head = format!("        dhcp4o6ctl__subcmd__{command})\n            opts=\"");
+                assert_eq!(made.matches(&head).count(), 1, "{command}");
+                made = made.replace(&head, &format!("{head}$({ASK} | tr '\\n' ' ') "));
+            }
+            made
+        }
+        Shell::Zsh => {
+            let ask = format!(
+                "_dhcp4o6ctl_names() {{\n    local -a names=(${{(f)\"$(_call_program names {ASK})\"}})\n    compadd -a names\n}}\n\n"
+            );
+            let lines: Vec<_> = made.lines().collect();
+            let with_names = lines.iter().map(|line| {
+                let takes_name = ["':link -- ", "':name -- ", "'::link -- ", "'::name -- "]
+                    .iter()
+                    .any(|argument| line.starts_with(argument));
+                if takes_name {
+                    line.replace(":_default'", ":_dhcp4o6ctl_names'")
+                } else {
+                    (*line).to_owned()
+                }
+            });
+            let made = with_names.collect::<Vec<_>>().join("\n") + "\n";
+            assert_eq!(made.matches(":_dhcp4o6ctl_names'").count(), commands.len());
+            let end = "if [ \"$funcstack[1]\"";
+            assert_eq!(made.matches(end).count(), 1);
+            made.replace(end, &(ask + end))
+        }
+        _ => {
+            for command in commands {
+                made.push_str(&format!(
+                    "complete -c dhcp4o6ctl -n \"__fish_dhcp4o6ctl_using_subcommand {command}\" -f -a \"({ASK})\"\n"
+                ));
+            }
+            made
+        }
     }
 }
 
@@ -78,13 +134,27 @@ fn the_manual_page_is_up_to_date() {
 
 const DESCRIPTION: &str = r".SH SYNOPSIS
 .B dhcp4o6ctl
-[\fIOPTIONS\fR] [\fICOMMAND\fR] [\fILINK\fR]
+[\fIOPTIONS\fR] [\fICOMMAND\fR] [\fILINK\fR | \fINAME\fR]
 .SH DESCRIPTION
 .B dhcp4o6ctl
 shows and controls what
 .BR dhcp4o6d (8)
-does on each link: whether the provider gives IPv4 by DHCPv4 over DHCPv6, what was obtained, and why not if it was not.
-On the provider's side it shows the server and the relay agents, leases and pools.
+does on each link: whether the provider gives IPv4 by DHCPv4 over DHCPv6 or over IPv6, what was obtained, and why not if
+it was not.
+It shows on\-link client relay agents too, and on the provider's side the server and the relay agents, leases and pools.
+.PP
+A
+.I NAME
+is that of a link or a role. A role is
+.BR server ,
+or what the configuration calls it:
+.IR edge ,
+or with its kind before it where there are several,
+.IR relay/edge ,
+.I tra/edge
+or
+.IR lcra/edge .
+.PP
 Without a command it prints the table of
 .BR status .
 Everybody may look; only root may control, and see who has which lease.
@@ -133,11 +203,14 @@ It cannot go on without an operator; it tries again now and then.
 .B missing
 The link is configured and not there.
 .PP
-A role of the provider is
+A role is
 .BR starting ", " running ", " failed ,
 or
 .B degraded
 while leases cannot be stored and no new ones are given.
+The client relay agent of a link is
+.BR running " or " waiting :
+for a usable global address, for the address of a server, or for the permit that it is told to need.
 .SH EXIT STATUS
 .TP
 .B 0
@@ -165,11 +238,17 @@ No colours when set and not empty. There are none anyway unless the output is a 
 Why does this link have no IPv4?
 .B dhcp4o6ctl explain wan0
 .TP
+Why do clients behind this IPv6\-transport relay agent get nothing?
+.B dhcp4o6ctl explain tra/edge
+.TP
 Get a new lease and go on when it is there, for 30 seconds at most:
 .B dhcp4o6ctl restart \-\-wait \-\-timeout 30 wan0
 .TP
 What would a client behind this relay agent get, and why?
 .B dhcp4o6ctl select\-test \-\-link\-address 2001:db8:1::1 \-\-client\-id ff000000010003000102005e100001
+.TP
+And one behind this client relay agent and this IPv6\-transport relay agent?
+.B dhcp4o6ctl select\-test \-\-giaddr 198.51.100.9 \-\-cra6addr 2001:db8:1:1::18 \-\-client\-id ff000000010003000102005e100001
 .TP
 The IPv4 address, for a script:
 .B "dhcp4o6ctl \-\-json status | jq \-r '.links[].ipv4'"
