@@ -159,6 +159,8 @@ fn run(options: Options) -> ExitCode {
         links = (side == Side::Subscriber).then_some(config.links.len()),
         server = (side == Side::Provider).then_some(config.server.is_some()),
         relays = (side == Side::Provider).then_some(config.relays.len()),
+        tras = (side == Side::Provider).then_some(config.tras.len()),
+        lcras = (side == Side::Subscriber).then_some(config.lcras.len()),
         "starting"
     );
     sockets::raise_limit();
@@ -213,7 +215,7 @@ async fn serve_links(options: Options, config: Config, log: LogHandle) -> Result
 
 async fn serve_provider(options: Options, config: Config, log: LogHandle) -> Result<(), Fatal> {
     let (notices, bus_notices) = mpsc::unbounded_channel();
-    let shared = Rc::new(provider::Shared::new(notices));
+    let shared = Rc::new(provider::Shared::new(Clock::new(), notices));
     let directory = options.state_dir(Side::Provider);
     let (bus, channels) = start_bus(&options, dhcp4o6_dbus::SERVER_BUS_NAME, bus_notices, &log);
     let clock = shared.clock.clone();

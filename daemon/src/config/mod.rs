@@ -130,6 +130,16 @@ pub struct ServerConfig {
     pub secret: Option<[u8; 16]>,
 }
 
+impl ServerConfig {
+    /// Names of the interfaces it has to do with, each once: those it serves, and those whose IPv4 broadcasts it answers.
+    pub fn every_interface(&self) -> Vec<String> {
+        let for_ipv4 = self.settings.tsv.iter().flat_map(|tsv| &tsv.interfaces4);
+        let mut names = self.interfaces.clone();
+        names.extend(for_ipv4.filter(|name| !self.interfaces.contains(*name)).cloned());
+        names
+    }
+}
+
 /// One `[[relay]]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RelayConfig {

@@ -1,16 +1,20 @@
-//! The provider's side: a server and relay agents in any number of network namespaces.
+//! The provider's side, a server and relay agents in any number of network namespaces; and on-link client relay agents,
+//! which are the subscriber's and run in the same way.
 //!
 //! [`supervisor`] watches the kernel, the configuration and the bus and decides what runs where. Each namespace with a
-//! role has one [`task`] that owns the roles and the sockets they share. [`role`] is one of them with its counters,
-//! [`journal`] is what its leases wait for, [`dispatch`] tells whose a datagram is, [`bindings`] what of it the bus hears, [`socket`] moves datagrams.
+//! role has one [`task`] that owns the roles and the sockets they share; [`crew`] is all of these tasks. [`role`] is one
+//! role with its counters, [`agent`] what the configuration says of one, [`journal`] what the server's leases wait for,
+//! [`dispatch`] tells whose a datagram is, [`bindings`] what of it the bus hears, [`socket`] moves datagrams.
 
+pub mod agent;
 mod bindings;
+pub mod crew;
 mod dispatch;
 mod journal;
 mod role;
 mod socket;
 mod supervisor;
-mod task;
+pub mod task;
 #[cfg(test)]
 pub mod tests;
 
@@ -21,7 +25,6 @@ use crate::config::ServerConfig;
 use crate::control::{AgentKind, Notice, ProviderStatus};
 use bindings::{Admission, Bindings};
 use dhcp4o6_protocol::provider;
-use dhcp4o6_protocol::role::relay::RelaySettings;
 use dhcp4o6_protocol::role::server::EngineSettings;
 use dhcp4o6_protocol::time::Instant;
 use socket::{Inbox, Outlet};
@@ -65,9 +68,9 @@ pub struct Shared {
 
 impl Shared {
     /// For tasks that tell the bus by `notices`.
-    pub fn new(notices: mpsc::UnboundedSender<Notice>) -> Self {
+    pub fn new(clock: Clock, notices: mpsc::UnboundedSender<Notice>) -> Self {
         Self {
-            clock: Clock::new(),
+            clock,
             changed: Notify::new(),
             notices,
             inbox: RefCell::new(Inbox::new()),
@@ -107,7 +110,7 @@ impl Shared {
     }
 
     /// How every role is.
-    fn statuses(&self) -> Ref<'_, BTreeMap<Key, Arc<ProviderStatus>>> {
+    pub fn statuses(&self) -> Ref<'_, BTreeMap<Key, Arc<ProviderStatus>>> {
         self.statuses.borrow()
     }
 }
@@ -118,17 +121,4 @@ fn engine(config: &ServerConfig) -> &'static str {
         EngineSettings::Builtin(_) => "builtin",
         EngineSettings::External(_) => "external",
     }
-}
-
-/// Names of the interfaces that a relay agent is configured for, each once.
-fn interfaces_of(settings: &RelaySettings) -> Vec<String> {
-    let clients = settings.clients.iter().map(|side| &side.name);
-    let destinations = settings.servers.iter().chain(&settings.servers_4o6);
-    let mut names = Vec::new();
-    for name in clients.chain(destinations.filter_map(|destination| destination.interface.as_ref())) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
 }

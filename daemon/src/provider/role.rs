@@ -1,17 +1,19 @@
 //! One role of the provider and what it has of its own: its journal, its counters, and what it shows.
 
+use super::agent::Agent;
 use super::journal::{Answer, Held, Journal};
 use super::socket::{Outgoing, PortSocket, run_length};
-use super::{Key, Shared, interfaces_of};
-use crate::config::RelayConfig;
-use crate::control::{AgentKind, Notice, ProviderStatus, ServerRequest, Work, WorkMeter};
+use super::{Key, Shared};
+use crate::control::{Notice, ProviderStatus, ServerRequest, Work, WorkMeter};
 use crate::leases::Progress;
 use crate::limiter::Limiter;
 use dhcp4o6_protocol::machine::Machine as _;
 use dhcp4o6_protocol::provider::{self, Datagram, Effect, Frame, Input, Interface, Port};
 use dhcp4o6_protocol::refused::Refused;
-use dhcp4o6_protocol::role::relay::{Relay, RelaySettings};
+use dhcp4o6_protocol::role::lcra::Lcra;
+use dhcp4o6_protocol::role::relay::Relay;
 use dhcp4o6_protocol::role::server::Server;
+use dhcp4o6_protocol::role::tra::Tra;
 use dhcp4o6_protocol::tally::Tally;
 use dhcp4o6_protocol::time::Instant;
 use dhcp4o6_protocol::view::Impossible;
@@ -27,8 +29,12 @@ const MAX_PAGE: usize = 1_000;
 pub enum Machine {
     /// The server, with the leases that it gave.
     Server(Box<Server>, Box<Journal>),
-    /// A relay agent.
+    /// A DHCPv6 relay agent.
     Relay(Box<Relay>),
+    /// An IPv6-transport relay agent.
+    Tra(Box<Tra>),
+    /// An on-link client relay agent.
+    Lcra(Box<Lcra>),
 }
 
 impl Machine {
@@ -36,6 +42,8 @@ impl Machine {
         match self {
             Self::Server(server, _) => server.handle(now, input, out),
             Self::Relay(relay) => relay.handle(now, input, out),
+            Self::Tra(tra) => tra.handle(now, input, out),
+            Self::Lcra(lcra) => lcra.handle(now, input, out),
         }
     }
 
@@ -43,6 +51,8 @@ impl Machine {
         match self {
             Self::Server(server, _) => server.deadline(),
             Self::Relay(relay) => relay.deadline(),
+            Self::Tra(tra) => tra.deadline(),
+            Self::Lcra(lcra) => lcra.deadline(),
         }
     }
 
@@ -50,6 +60,8 @@ impl Machine {
         match self {
             Self::Server(server, _) => server.tally(),
             Self::Relay(relay) => relay.tally(),
+            Self::Tra(tra) => tra.tally(),
+            Self::Lcra(lcra) => lcra.tally(),
         }
     }
 
@@ -57,13 +69,15 @@ impl Machine {
         match self {
             Self::Server(server, _) => server.ports(),
             Self::Relay(relay) => relay.ports(),
+            Self::Tra(tra) => tra.ports(),
+            Self::Lcra(lcra) => lcra.ports(),
         }
     }
 
     fn journal(&mut self) -> Option<&mut Journal> {
         match self {
             Self::Server(_, journal) => Some(journal),
-            Self::Relay(_) => None,
+            Self::Relay(_) | Self::Tra(_) | Self::Lcra(_) => None,
         }
     }
 }
@@ -74,9 +88,11 @@ pub struct Role {
     pub key: Key,
     /// What it is.
     pub machine: Machine,
+    /// What the configuration says of it, if it is an agent.
+    pub agent: Option<Agent>,
     /// Names of the interfaces it is configured for.
     pub wanted: Vec<String>,
-    /// Those of them that there are, as it was told.
+    /// What it was told: those of them that there are; every interface, if it looks everywhere.
     pub interfaces: Vec<Interface>,
     told: bool,
     shared: Rc<Shared>,
@@ -87,6 +103,8 @@ pub struct Role {
     outbox: Vec<Outgoing>,
     refusals: Limiter<Refused>,
     notices: Limiter<&'static str>,
+    /// It told something that may show in its status.
+    is_news: bool,
 }
 
 impl Role {
@@ -94,6 +112,7 @@ impl Role {
     pub fn new(
         key: Key,
         machine: Machine,
+        agent: Option<Agent>,
         wanted: Vec<String>,
         shared: Rc<Shared>,
         status: watch::Sender<Arc<ProviderStatus>>,
@@ -102,6 +121,7 @@ impl Role {
         Self {
             key,
             machine,
+            agent,
             wanted,
             interfaces: Vec::new(),
             told: false,
@@ -113,12 +133,8 @@ impl Role {
             outbox: Vec::new(),
             refusals: Limiter::new(),
             notices: Limiter::new(),
+            is_news: false,
         }
-    }
-
-    /// It is the relay agent of this configuration.
-    pub fn is(&self, config: &RelayConfig) -> bool {
-        matches!(&self.key, Key::Agent(AgentKind::Relay, name) if *name == config.name)
     }
 
     /// The sockets it needs.
@@ -229,12 +245,19 @@ impl Role {
         }
     }
 
-    /// A relay agent takes up other settings.
-    pub fn configure_relay(&mut self, settings: &RelaySettings) {
-        if let Machine::Relay(relay) = &mut self.machine {
-            self.wanted = interfaces_of(settings);
-            relay.configure(settings.clone());
+    /// An agent takes up other settings.
+    pub fn configure(&mut self, agent: Agent) {
+        if self.agent.as_ref() == Some(&agent) {
+            return;
         }
+        match (&mut self.machine, &agent) {
+            (Machine::Relay(relay), Agent::Relay(config)) => relay.configure(config.settings.clone()),
+            (Machine::Tra(tra), Agent::Tra(config)) => tra.configure(config.settings.clone()),
+            (Machine::Lcra(lcra), Agent::Lcra(config, _)) => lcra.configure(config.settings.clone()),
+            _ => {}
+        }
+        self.wanted = agent.interfaces();
+        self.agent = Some(agent);
     }
 
     /// The disk has news.
@@ -327,21 +350,26 @@ impl Role {
         }
     }
 
+    /// Its status may be other than shown.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.is_news)
+    }
+
     fn notify(&mut self, now: Instant, notice: provider::Notice) {
-        if matches!(notice, provider::Notice::BindingAdded(_) | provider::Notice::BindingRemoved(_)) {
+        use provider::Notice::{BindingAdded, BindingRemoved, StorageDegraded, StorageRestored};
+        if matches!(notice, BindingAdded(_) | BindingRemoved(_)) {
             tracing::trace!(role = %self.key, binding = ?notice, "notice");
             return self.shared.tell_binding(now, &self.key, notice);
         }
+        self.is_news = true;
         let Some(suppressed) = self.notices.admit(notice.word(), now) else { return };
         let event = notice.word();
         match &notice {
-            provider::Notice::StorageDegraded => {
+            StorageDegraded => {
                 tracing::error!(event, suppressed, "leases cannot be stored: no new ones are given");
             }
-            provider::Notice::StorageRestored => {
-                tracing::info!(event, suppressed, "leases can be stored again");
-            }
-            other => tracing::warn!(event, suppressed, what = ?other, "notice"),
+            StorageRestored => tracing::info!(event, suppressed, "leases can be stored again"),
+            other => tracing::warn!(role = %self.key, event, suppressed, what = ?other, "notice"),
         }
         self.shared.tell(Notice::Provider(self.key.clone(), notice));
     }

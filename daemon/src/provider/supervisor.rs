@@ -6,10 +6,11 @@
 mod requests;
 mod roles;
 
+use super::crew::{Crew, Ended};
 use super::{Key, Shared};
 use crate::args::Options;
-use crate::config::{Config, RelayConfig, ServerConfig};
-use crate::control::{LogHandle, ProviderStatus, ServiceRequest};
+use crate::config::{Config, RelayConfig, ServerConfig, TraConfig};
+use crate::control::{LogHandle, ServiceRequest};
 use crate::rest::{Panics, Rest};
 use crate::store::{BootClock, Store};
 use crate::supervisor::{
@@ -20,16 +21,12 @@ use crate::systemd;
 use dhcp4o6_netlink::monitor::{Changes, Monitor};
 use dhcp4o6_netlink::netns::{Netns, NetnsWatch};
 use dhcp4o6_protocol::ids::Duid;
-use dhcp4o6_protocol::time::Instant;
-use roles::Running;
+use dhcp4o6_protocol::time::{Instant, earliest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
 
 /// The tasks and why they exist.
 pub struct Supervisor {
@@ -41,6 +38,7 @@ pub struct Supervisor {
     /// Of the configuration, shared with the tasks.
     server: Option<Rc<ServerConfig>>,
     relays: Vec<Rc<RelayConfig>>,
+    tras: Vec<Rc<TraConfig>>,
     /// Times the configuration was read again.
     reloads: u64,
     state_dir: PathBuf,
@@ -52,20 +50,12 @@ pub struct Supervisor {
     /// While the configuration names namespaces.
     names: Option<NetnsWatch>,
     closed: BTreeMap<Option<String>, Closed>,
-    /// By inode of the namespace.
-    running: BTreeMap<u64, Running>,
-    tasks: JoinSet<()>,
-    /// After panics.
-    resting: BTreeMap<u64, Rest>,
+    crew: Crew,
     /// When everything was last made as it should be.
     settled_at: Instant,
     panics: Panics,
     /// The leases could not be had: why, and when to try again.
     unserved: Option<Closed>,
-    /// Roles that do not run, as shown.
-    absent: BTreeMap<Key, watch::Sender<Arc<ProviderStatus>>>,
-    /// Every role that the bus knows.
-    shown: BTreeSet<Key>,
     /// What the service manager was told.
     told: String,
 }
@@ -81,7 +71,7 @@ struct Closed {
 enum Event {
     Kernel(Vec<(Option<String>, io::Result<Changes>)>),
     Namespaces(io::Result<()>),
-    TaskEnded(Result<(Id, ()), JoinError>),
+    TaskEnded(Ended),
     Request(ServiceRequest),
     Hangup,
     Stop,
@@ -103,12 +93,14 @@ impl Supervisor {
     ) -> Self {
         Self {
             store: Store::open(&state_dir, boot.clone()),
+            crew: Crew::new(Rc::clone(&shared)),
             options,
             log,
             shared,
             bus,
             server: config.server.clone().map(Rc::new),
             relays: config.relays.iter().cloned().map(Rc::new).collect(),
+            tras: config.tras.iter().cloned().map(Rc::new).collect(),
             config,
             reloads: 0,
             state_dir,
@@ -117,14 +109,9 @@ impl Supervisor {
             namespaces: BTreeMap::new(),
             names: None,
             closed: BTreeMap::new(),
-            running: BTreeMap::new(),
-            tasks: JoinSet::new(),
-            resting: BTreeMap::new(),
             settled_at: Instant::BOOT,
             panics: Panics::default(),
             unserved: None,
-            absent: BTreeMap::new(),
-            shown: BTreeSet::new(),
             told: String::new(),
         }
     }
@@ -147,7 +134,7 @@ impl Supervisor {
             let event = tokio::select! {
                 changes = kernel_changes(self.namespaces.iter_mut()) => Event::Kernel(changes),
                 result = names_changed(&mut self.names) => Event::Namespaces(result),
-                Some(ended) = self.tasks.join_next_with_id() => Event::TaskEnded(ended),
+                ended = self.crew.ended() => Event::TaskEnded(ended),
                 Some(request) = self.bus.requests.recv() => Event::Request(request),
                 Some(()) = hangup.recv() => Event::Hangup,
                 () = either(&mut terminate, &mut interrupt) => Event::Stop,
@@ -180,13 +167,14 @@ impl Supervisor {
     async fn stop(mut self, mut terminate: Signal, mut interrupt: Signal) -> Result<(), Fatal> {
         tracing::info!("stopping");
         systemd::stopping();
-        self.running.values().for_each(Running::end);
-        loop {
+        self.crew.end();
+        while !self.crew.is_idle() {
             tokio::select! {
-                ended = self.tasks.join_next() => if ended.is_none() { return Ok(()) },
+                _ = self.crew.ended() => {}
                 () = either(&mut terminate, &mut interrupt) => return Err(Fatal::Forced),
             }
         }
+        Ok(())
     }
 
     /// A disk that takes leases takes the DUID, which it may not have when that was made.
@@ -200,8 +188,8 @@ impl Supervisor {
     /// What was over when all was settled last has had its try.
     fn next_time(&self) -> Option<Instant> {
         let closed = self.closed.values().chain(&self.unserved).filter_map(|closed| closed.rest);
-        let rests = closed.chain(self.resting.values().copied());
-        rests.map(|rest| rest.until).filter(|until| *until > self.settled_at).min()
+        let closed = closed.map(|rest| rest.until).filter(|until| *until > self.settled_at).min();
+        earliest(closed, self.crew.next_time())
     }
 
     /// Makes the open namespaces and the tasks in them those that should be.
@@ -214,7 +202,8 @@ impl Supervisor {
     async fn open_namespaces(&mut self) {
         let server = self.config.server.iter().map(|server| server.namespace.clone());
         let relays = self.config.relays.iter().map(|relay| relay.namespace.clone());
-        let needed: BTreeSet<_> = server.chain(relays).collect();
+        let tras = self.config.tras.iter().map(|tra| tra.namespace.clone());
+        let needed: BTreeSet<_> = server.chain(relays).chain(tras).collect();
         self.watch_names(needed.iter().any(Option::is_some));
         self.namespaces.retain(|name, monitor| needed.contains(name) && is_still(name, monitor.netns()));
         self.closed.retain(|name, _| needed.contains(name));

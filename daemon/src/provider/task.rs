@@ -3,15 +3,16 @@
 //! The task owns the roles, the sockets they share and, through its server, the journal of leases. The supervisor tells
 //! it, as one value, what the kernel and the configuration say ([`Orders`]).
 
+use super::agent::Agent;
 use super::dispatch::Dispatch;
 use super::journal::Journal;
 use super::role::{Machine, Role};
 use super::socket::{Arrival, BATCH, Membership, PortSocket, describe, reason};
-use super::{Key, Shared, engine, interfaces_of};
+use super::{Key, Shared, engine};
 use crate::clock::now;
-use crate::config::{RelayConfig, ServerConfig};
+use crate::config::ServerConfig;
 use crate::control::{
-    AgentHandle, AgentKind, Configured, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
+    AgentHandle, Configured, Notice, ProviderStatus, ServerHandle, ServerRequest, WorkMeter,
 };
 use crate::leases::Progress;
 use crate::mailbox::{self, mailbox};
@@ -21,11 +22,11 @@ use dhcp4o6_protocol::machine::OpenError;
 use dhcp4o6_protocol::params::{ALL_RELAYS_AND_SERVERS, ALL_SERVERS};
 use dhcp4o6_protocol::provider::{Interface, Port};
 use dhcp4o6_protocol::refused::Refused;
-use dhcp4o6_protocol::role::relay::Relay;
 use dhcp4o6_protocol::role::server::Server;
 use dhcp4o6_protocol::time::{Instant, earliest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{pending, poll_fn};
+use std::net::Ipv6Addr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -44,9 +45,9 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 pub struct Orders {
     /// The server's configuration, for a task that has one.
     pub server: Option<Rc<ServerConfig>>,
-    /// The relay agents.
-    pub relays: Vec<Rc<RelayConfig>>,
-    /// The interfaces that they name, as far as there are, by these names.
+    /// The agents.
+    pub agents: Vec<Agent>,
+    /// The interfaces that they name, as far as there are, by these names; every other too, if one looks everywhere.
     pub interfaces: Vec<Interface>,
     /// Times the configuration was read again: whoever does that expects that what failed is tried again.
     pub reloads: u64,
@@ -191,7 +192,7 @@ impl Task {
                 false
             }
             Event::Time => {
-                self.open_sockets();
+                self.follow_ports();
                 self.show();
                 false
             }
@@ -206,6 +207,9 @@ impl Task {
     fn end_turn(&mut self) {
         let now = now();
         self.roles.iter_mut().for_each(|role| role.end_turn(now, &self.sockets));
+        if self.roles.iter_mut().fold(false, |news, role| role.take_news() | news) {
+            self.show();
+        }
     }
 
     fn server(&mut self) -> Option<&mut Role> {
@@ -217,10 +221,13 @@ impl Task {
         self.served = Some(port);
         let Self { shared, sockets, dispatch, roles, .. } = self;
         let Some(socket) = sockets.get(&port) else { return false };
-        let count = socket.receive(&mut shared.inbox.borrow_mut(), |arrival| {
+        let count = socket.receive(&mut shared.inbox.borrow_mut(), |mut arrival| {
+            if let Arrival::Datagram(datagram) = &mut arrival {
+                datagram.via = dispatch.door(datagram);
+            }
             let addressee = match &arrival {
                 Arrival::Datagram(datagram) => dispatch.addressee(datagram),
-                Arrival::Frame(frame) => dispatch.only(Port::Frames(frame.interface)),
+                Arrival::Frame(frame) => dispatch.owner(Port::Frames(frame.interface)),
             };
             match (addressee.and_then(|role| roles.get_mut(role)), arrival) {
                 (Some(role), Arrival::Datagram(datagram)) => role.receive(now, datagram),
@@ -266,11 +273,16 @@ impl Task {
         if before.server != self.orders.server {
             self.follow_server();
         }
-        if before.relays != self.orders.relays {
-            self.follow_relays();
+        if before.agents != self.orders.agents {
+            self.follow_agents();
         }
-        self.open_sockets();
+        if before.interfaces != self.orders.interfaces {
+            // An address that was missing may be there now.
+            let missing = |closed: &&mut Closed| closed.error == OpenError::Other(libc::EADDRNOTAVAIL);
+            self.closed.values_mut().filter(missing).for_each(|closed| closed.rest.until = now());
+        }
         self.follow_interfaces();
+        self.follow_ports();
         self.show();
     }
 
@@ -282,54 +294,51 @@ impl Task {
         let machine = Machine::Server(Box::new(server), Box::new(journal));
         let handle = ServerHandle { requests: sender, status: shown, work: Arc::clone(&work) };
         self.shared.tell(Notice::Server(handle));
-        let (wanted, shared) = (config.interfaces.clone(), Rc::clone(&self.shared));
-        self.roles.push(Role::new(Key::Server, machine, wanted, shared, status, work));
+        let (wanted, shared) = (config.every_interface(), Rc::clone(&self.shared));
+        self.roles.push(Role::new(Key::Server, machine, None, wanted, shared, status, work));
     }
 
     fn follow_server(&mut self) {
         let Some(config) = self.orders.server.clone() else { return };
         let now = now();
         let Some(role) = self.server() else { return };
-        role.wanted.clone_from(&config.interfaces);
+        role.wanted = config.every_interface();
         role.change(now, None, |server, out| {
             server.configure(now, config.settings.clone(), out);
             Ok(())
         });
     }
 
-    fn follow_relays(&mut self) {
-        let relays = &self.orders.relays;
-        self.roles.retain(|role| role.key == Key::Server || relays.iter().any(|config| role.is(config)));
-        for config in self.orders.relays.clone() {
-            let running = self.roles.iter_mut().find(|role| role.is(&config));
-            match running {
-                Some(role) => role.configure_relay(&config.settings),
-                None => self.add_relay(&config),
+    fn follow_agents(&mut self) {
+        let agents = self.orders.agents.clone();
+        self.roles
+            .retain(|role| role.key == Key::Server || agents.iter().any(|agent| agent.key() == role.key));
+        for agent in agents {
+            let key = agent.key();
+            match self.roles.iter_mut().find(|role| role.key == key) {
+                Some(role) => role.configure(agent),
+                None => self.add_agent(key, agent),
             }
         }
     }
 
-    fn add_relay(&mut self, config: &RelayConfig) {
+    fn add_agent(&mut self, key: Key, agent: Agent) {
         let (status, shown) = watch::channel(Arc::default());
         let work = Arc::<WorkMeter>::default();
-        let name = config.name.clone();
-        let handle = AgentHandle {
-            kind: AgentKind::Relay,
-            name: name.clone(),
-            status: shown,
-            work: Arc::clone(&work),
-        };
-        self.shared.tell(Notice::Agent(handle));
-        let machine = Machine::Relay(Box::new(Relay::new(config.settings.clone())));
-        let wanted = interfaces_of(&config.settings);
-        self.roles.push(Role::new(
-            Key::Agent(AgentKind::Relay, name),
-            machine,
-            wanted,
-            Rc::clone(&self.shared),
-            status,
-            work,
-        ));
+        if let Key::Agent(kind, name) = &key {
+            let (kind, name, work) = (*kind, name.clone(), Arc::clone(&work));
+            self.shared.tell(Notice::Agent(AgentHandle { kind, name, status: shown, work }));
+        }
+        let (machine, wanted, shared) = (agent.machine(), agent.interfaces(), Rc::clone(&self.shared));
+        self.roles.push(Role::new(key, machine, Some(agent), wanted, shared, status, work));
+    }
+
+    /// Makes the sockets those that the roles need now, and tells whose they are. What roles need changes with their
+    /// settings, their interfaces and time.
+    fn follow_ports(&mut self) {
+        self.open_sockets();
+        self.follow_groups();
+        self.follow_dispatch();
     }
 
     /// Opens the sockets that the roles need, unless that failed a moment ago, and closes others.
@@ -347,7 +356,6 @@ impl Task {
                     tracing::info!(netns = self.netns.name(), socket = describe(port), "open");
                     self.closed.remove(&port);
                     self.sockets.insert(port, socket);
-                    self.follow_groups();
                 }
                 Err(error) => self.close(port, error),
             }
@@ -367,40 +375,56 @@ impl Task {
     /// Tells each role the interfaces it is configured for.
     fn follow_interfaces(&mut self) {
         let now = now();
-        for role in &mut self.roles {
-            let wanted = |interface: &&Interface| role.wanted.contains(&interface.name);
-            let interfaces: Vec<_> = self.orders.interfaces.iter().filter(wanted).cloned().collect();
+        let Self { roles, orders, .. } = self;
+        for role in roles {
+            let everywhere = role.agent.as_ref().is_some_and(Agent::looks_everywhere);
+            let wanted = |interface: &&Interface| everywhere || role.wanted.contains(&interface.name);
+            let mut interfaces: Vec<_> = orders.interfaces.iter().filter(wanted).cloned().collect();
+            if let (Key::Server, Some(config)) = (&role.key, &orders.server) {
+                // Where it only answers broadcasts of IPv4 it serves nobody by IPv6.
+                let for_ipv4 = interfaces.iter_mut().filter(|each| !config.interfaces.contains(&each.name));
+                for_ipv4.for_each(|interface| interface.addresses.clear());
+            }
             role.tell_interfaces(now, interfaces);
         }
-        self.follow_groups();
-        self.dispatch = Dispatch::new();
+    }
+
+    fn follow_dispatch(&mut self) {
+        let mut dispatch = Dispatch::new();
         for (at, role) in self.roles.iter().enumerate() {
-            match (&role.machine, &self.orders.server) {
-                (Machine::Server(..), Some(config)) => {
-                    self.dispatch.with_server(at, &config.settings.addresses);
-                }
-                (Machine::Server(..), None) => self.dispatch.with_server(at, &[]),
-                (Machine::Relay(_), _) => {
-                    let config = self.orders.relays.iter().find(|config| role.is(config));
-                    if let Some(config) = config {
-                        self.dispatch.with_relay(at, &config.settings, &role.interfaces);
+            match &role.agent {
+                None => {
+                    let settings = self.orders.server.as_ref().map(|config| &config.settings);
+                    dispatch.with_server(at, settings.map_or(&[], |settings| &settings.addresses));
+                    if let Some(tsv) = settings.and_then(|settings| settings.tsv.as_ref()) {
+                        dispatch.with_transport(at, &tsv.addresses);
                     }
                 }
+                Some(Agent::Relay(config)) => dispatch.with_relay(at, &config.settings, &role.interfaces),
+                Some(Agent::Tra(config)) => dispatch.with_transport(at, &config.settings.addresses),
+                Some(Agent::Lcra(..)) => {}
             }
+            dispatch.with_ports(at, &role.ports());
         }
+        self.dispatch = dispatch;
     }
 
     /// Multicast comes only where a role is to hear it: where the server serves, and where relay agents have clients.
     fn follow_groups(&mut self) {
         let mut wanted = BTreeSet::<Membership>::new();
         for role in &self.roles {
-            let relay = self.orders.relays.iter().find(|config| role.is(config));
             for Interface { index, name, .. } in &role.interfaces {
-                match relay.map(|config| config.settings.clients.iter().any(|side| side.name == *name)) {
-                    None => wanted.extend([(ALL_RELAYS_AND_SERVERS, *index), (ALL_SERVERS, *index)]),
-                    Some(true) => _ = wanted.insert((ALL_RELAYS_AND_SERVERS, *index)),
-                    Some(false) => {}
-                }
+                let (clients, servers) = match (&role.agent, &self.orders.server) {
+                    (None, Some(config)) => {
+                        (config.interfaces.contains(name), config.interfaces.contains(name))
+                    }
+                    (Some(Agent::Relay(config)), _) => {
+                        (config.settings.clients.iter().any(|side| side.name == *name), false)
+                    }
+                    _ => (false, false),
+                };
+                wanted.extend(clients.then_some((ALL_RELAYS_AND_SERVERS, *index)));
+                wanted.extend(servers.then_some((ALL_SERVERS, *index)));
             }
         }
         if let Some(socket) = self.sockets.get_mut(&Port::Dhcp6) {
@@ -410,46 +434,80 @@ impl Task {
 
     /// Shows how every role is.
     fn show(&mut self) {
-        for role in &mut self.roles {
+        let namespace = self.netns.name().unwrap_or_default();
+        let Self { roles, orders, closed, .. } = self;
+        for role in roles {
             let failed =
-                role.ports().iter().find_map(|port| Some(reason(*port, self.closed.get(port)?.error)));
-            let there = |name: &String| role.interfaces.iter().any(|i| i.name == *name && i.running);
-            let (interfaces, missing): (Vec<_>, Vec<_>) = role.wanted.iter().cloned().partition(there);
-            let (storage, engine) = match &role.machine {
-                Machine::Relay(_) => ("", ""),
-                Machine::Server(_, journal) => {
-                    let storage = if journal.degraded() { "degraded" } else { "ok" };
-                    (storage, self.orders.server.as_ref().map_or("", |config| engine(config)))
-                }
-            };
-            let (state, reason) = match failed {
-                Some(reason) => ("failed", reason),
-                None if storage == "degraded" => ("degraded", "no-storage"),
-                None if interfaces.is_empty() && !missing.is_empty() => match role.key {
-                    // Through relay agents it can still be asked.
-                    Key::Server => ("degraded", "no-interface"),
-                    Key::Agent(..) => ("failed", "no-interface"),
-                },
-                None => ("running", ""),
-            };
-            let configured = match &self.orders.server {
-                Some(server) if role.key == Key::Server => Configured::from(&server.settings),
-                _ => Configured::Nothing,
-            };
-            let namespace = self.netns.name().unwrap_or_default().to_owned();
-            role.show(ProviderStatus {
-                state,
-                reason,
-                namespace,
-                interfaces,
-                missing,
-                storage,
-                engine,
-                configured,
-                ..Default::default()
-            });
+                role.ports().into_iter().find_map(|port| Some(reason(port, closed.get(&port)?.error)));
+            role.show(status(role, failed, orders.server.as_deref(), namespace.to_owned()));
         }
     }
+}
+
+/// How a role is. `failed` is why one of its sockets is not open.
+fn status(
+    role: &Role,
+    failed: Option<&'static str>,
+    server: Option<&ServerConfig>,
+    namespace: String,
+) -> ProviderStatus {
+    let there = |name: &String| role.interfaces.iter().any(|i| i.name == *name && i.running);
+    let (interfaces, missing): (Vec<_>, Vec<_>) = role.wanted.iter().cloned().partition(there);
+    let (state, reason) = match (failed, &role.machine) {
+        (Some(reason), _) => ("failed", reason),
+        (None, Machine::Server(_, journal)) if journal.degraded() => ("degraded", "no-storage"),
+        // Through relay agents it can still be asked.
+        (None, Machine::Server(..)) if interfaces.is_empty() && !missing.is_empty() => {
+            ("degraded", "no-interface")
+        }
+        (None, Machine::Relay(_)) if interfaces.is_empty() && !missing.is_empty() => {
+            ("failed", "no-interface")
+        }
+        (None, Machine::Lcra(_)) if !missing.is_empty() => ("failed", "no-interface"),
+        (None, Machine::Lcra(lcra)) if lcra.servers().is_empty() => ("failed", "no-servers"),
+        (None, Machine::Lcra(lcra)) if lcra.source().is_none() => ("failed", "no-global-address"),
+        // It has what it needs, but frames.
+        (None, Machine::Lcra(lcra)) if lcra.ports().is_empty() => ("failed", "not-ethernet"),
+        (None, Machine::Tra(tra)) if tra.servers().any(|(_, no_echo)| no_echo) => {
+            ("degraded", "no-agent-information")
+        }
+        (None, Machine::Tra(tra)) if !are_there(&tra.addresses(), &role.interfaces) => {
+            ("degraded", "no-such-address")
+        }
+        (None, _) => ("running", ""),
+    };
+    let mut status = ProviderStatus { state, reason, namespace, interfaces, missing, ..Default::default() };
+    match (&role.machine, server) {
+        (Machine::Server(_, journal), config) => {
+            status.storage = if journal.degraded() { "degraded" } else { "ok" };
+            status.engine = config.map_or("", engine);
+            status.configured =
+                config.map_or_else(Configured::default, |config| Configured::from(&config.settings));
+        }
+        (Machine::Relay(_), _) => {}
+        (Machine::Tra(tra), _) => {
+            status.servers = tra.servers().map(|(server, _)| server.to_string()).collect();
+            status.servers_from = "configured";
+            status.source = tra.giaddr().to_string();
+        }
+        (Machine::Lcra(lcra), _) => {
+            status.servers = lcra.servers().iter().map(ToString::to_string).collect();
+            status.source = lcra.source().map_or_else(String::new, |source| source.to_string());
+        }
+    }
+    if let Some(agent) = &role.agent {
+        status.configured = agent.configured();
+        if let Agent::Lcra(_, from) = agent {
+            status.servers_from = from;
+        }
+    }
+    status
+}
+
+/// All of these addresses are on an interface.
+fn are_there(addresses: &[Ipv6Addr], interfaces: &[Interface]) -> bool {
+    let there = |address| interfaces.iter().any(|interface| interface.addresses.contains(address));
+    addresses.iter().all(there)
 }
 
 /// What the disk has done, for whichever role has a journal.

@@ -31,6 +31,7 @@ impl Supervisor {
                 tracing::info!(
                     server = config.server.is_some(),
                     relays = config.relays.len(),
+                    tras = config.tras.len(),
                     "configuration read again"
                 );
                 if self.options.log.is_none() && self.log.reload(LevelFilter::from_level(config.log)).is_err()
@@ -39,6 +40,7 @@ impl Supervisor {
                 }
                 self.server = config.server.clone().map(Rc::new);
                 self.relays = config.relays.iter().cloned().map(Rc::new).collect();
+                self.tras = config.tras.iter().cloned().map(Rc::new).collect();
                 self.config = config;
                 self.reloads += 1;
                 self.show_configuration(Vec::new());

@@ -1,113 +1,50 @@
-//! Starting, informing and ending the tasks of namespaces.
+//! What each namespace should have, and what a server is made of.
 
 use super::{Closed, NETLINK_FAILED, Supervisor};
 use crate::clock::now;
 use crate::config::{RelayConfig, ServerConfig};
-use crate::control::{AgentHandle, AgentKind, Configured, Notice, ProviderStatus, ServerHandle, WorkMeter};
+use crate::control::{Configured, ProviderStatus};
 use crate::identity;
 use crate::leases::{Leases, LeasesError};
-use crate::mailbox::mailbox;
+use crate::provider::agent::{Agent, interfaces_of};
+use crate::provider::crew::{Ended, Founded, Place, enlist, hardware};
 use crate::provider::journal::Journal;
-use crate::provider::task::{Orders, Task};
-use crate::provider::{Key, engine, interfaces_of};
+use crate::provider::task::Orders;
+use crate::provider::{Key, engine};
 use crate::rest::Rest;
 use crate::supervisor::Fatal;
-use dhcp4o6_netlink::monitor::Monitor;
 use dhcp4o6_netlink::netns::Netns;
 use dhcp4o6_protocol::ids::{Duid, HardwareAddress};
-use dhcp4o6_protocol::provider::Interface;
 use dhcp4o6_protocol::role::server::Server;
 use dhcp4o6_protocol::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::task::{Id, JoinError};
 
 /// Records between two looks at the clock.
 const LOOK: u64 = 4_096;
 /// How often the progress of reading many leases is told.
 const TELL: Duration = Duration::from_secs(1);
 
-/// A task, and what of it cannot change while it runs.
-pub(super) struct Running {
-    task: Id,
-    orders: watch::Sender<Orders>,
-    founded: Option<Founded>,
-}
-
-/// What a server is made of besides its settings.
-#[derive(Clone, PartialEq)]
-struct Founded {
-    duid: Duid,
-    /// As configured.
-    secret: Option<[u8; 16]>,
-}
-
-impl Running {
-    /// The task is to end, in its own time.
-    pub(super) fn end(&self) {
-        self.orders.send_if_modified(|orders| !std::mem::replace(&mut orders.ending, true));
-    }
-
-    fn inform(&self, told: Orders) {
-        self.orders.send_if_modified(|orders| {
-            let told = Orders { ending: orders.ending, ..told };
-            let is_news = *orders != told;
-            *orders = told;
-            is_news
-        });
-    }
-
-    fn has(&self, key: &Key) -> bool {
-        let orders = self.orders.borrow();
-        match key {
-            Key::Server => orders.server.is_some(),
-            Key::Agent(AgentKind::Relay, name) => orders.relays.iter().any(|relay| relay.name == *name),
-            Key::Agent(AgentKind::Tra | AgentKind::Lcra, _) => false,
-        }
-    }
-}
-
-/// What a namespace should have.
-struct Wanted {
-    netns: Netns,
-    orders: Orders,
-    /// Of the first interface that the server serves.
-    hardware: HardwareAddress,
-}
-
 impl Supervisor {
     /// Makes the tasks those that should exist, and tells them what is so.
     pub(super) fn settle(&mut self) {
         self.settled_at = now();
         self.name_relays();
-        let wanted = self.wanted();
+        let mut places = self.places();
         let kept = self.unseen();
-        for (inode, running) in &self.running {
-            match wanted.get(inode) {
-                Some(wanted) if self.is_as_founded(running, wanted) => {
-                    running.inform(wanted.orders.clone());
-                }
-                None if kept.contains(inode) => {}
-                _ => running.end(),
+        for inode in self.crew.settle(&places, &kept) {
+            if let Some(place) = places.remove(&inode) {
+                self.start(inode, place);
             }
         }
-        for (inode, wanted) in wanted {
-            let taken = wanted.orders.server.is_some() && self.running.values().any(|r| r.founded.is_some());
-            if !self.running.contains_key(&inode) && !self.rests(inode) && !taken {
-                self.start(inode, wanted);
-            }
-        }
-        let (running, now) = (&self.running, self.settled_at);
-        self.resting.retain(|inode, rest| rest.until > now || running.contains_key(inode));
         self.show_absent();
     }
 
-    /// A task panicked there, and it is not time to try again.
-    fn rests(&self, inode: u64) -> bool {
-        self.resting.get(&inode).is_some_and(|rest| rest.until > self.settled_at)
+    /// The agents, in the order they were written, relay agents first.
+    fn agents(&self) -> impl Iterator<Item = Agent> {
+        let relays = self.relays.iter().cloned().map(Agent::Relay);
+        relays.chain(self.tras.iter().cloned().map(Agent::Tra))
     }
 
     /// Why the leases cannot be had, until it is time to try again.
@@ -142,36 +79,49 @@ impl Supervisor {
     }
 
     /// What each open namespace should have, by inode: two names may be one namespace.
-    fn wanted(&self) -> BTreeMap<u64, Wanted> {
-        let mut wanted = BTreeMap::<u64, Wanted>::new();
+    fn places(&mut self) -> BTreeMap<u64, Place> {
+        let server = self.server.clone().filter(|_| self.unserved().is_none());
+        let server = server.and_then(|config| Some((self.founded(&config)?, config)));
+        let mut places = BTreeMap::<u64, Place>::new();
         for (name, monitor) in &self.namespaces {
-            let here = |namespace: &Option<String>| namespace == name;
-            let server = self.server.as_ref().filter(|server| here(&server.namespace));
-            let server = server.filter(|_| self.unserved().is_none());
-            let relays = self.relays.iter().filter(|relay| here(&relay.namespace));
-            let relays: Vec<_> = relays.cloned().collect();
-            if server.is_none() && relays.is_empty() {
+            let server = server.as_ref().filter(|(_, config)| config.namespace == *name);
+            let agents: Vec<_> = self.agents().filter(|agent| agent.namespace() == name).collect();
+            if server.is_none() && agents.is_empty() {
                 continue;
             }
-            let names = names_of(server, &relays);
             let netns = monitor.netns();
-            let place = wanted.entry(netns.inode()).or_insert_with(|| Wanted {
+            let place = places.entry(netns.inode()).or_insert_with(|| Place {
                 netns: netns.clone(),
                 orders: Orders { reloads: self.reloads, ..Orders::default() },
-                hardware: HardwareAddress::default(),
+                founded: None,
             });
-            for interface in interfaces(monitor, &names) {
-                if !place.orders.interfaces.contains(&interface) {
-                    place.orders.interfaces.push(interface);
-                }
-            }
-            place.orders.relays.extend(relays);
-            if let Some(server) = server {
-                place.hardware = hardware(monitor, &server.interfaces);
-                place.orders.server = Some(Rc::clone(server));
+            let served = server.map(|(_, config)| config.every_interface()).unwrap_or_default();
+            enlist(&mut place.orders, monitor, agents, &served);
+            if let Some((founded, config)) = server {
+                place.orders.server = Some(Rc::clone(config));
+                place.founded = Some(founded.clone());
             }
         }
-        wanted
+        places
+    }
+
+    /// What the server is made of; `None` while its namespace is not open, or nothing can be had.
+    fn founded(&mut self, config: &ServerConfig) -> Option<Founded> {
+        let monitor = self.namespaces.get(&config.namespace)?;
+        let hardware = hardware(monitor, &config.every_interface());
+        match self.duid_for(&hardware) {
+            Ok(duid) => Some(Founded { duid, secret: config.secret }),
+            Err(error) => {
+                self.deny_server(no_random_numbers(&error));
+                None
+            }
+        }
+    }
+
+    /// There is no server for a while.
+    fn deny_server(&mut self, reason: &'static str) {
+        let before = self.unserved.take().and_then(|closed| closed.rest);
+        self.unserved = Some(Closed { reason, rest: Some(Rest::after(before)) });
     }
 
     /// Namespaces that netlink does not show now. Not to see one for a while does not mean that it is gone.
@@ -184,64 +134,36 @@ impl Supervisor {
         failed.filter_map(|(name, _)| Some(inode(name).ok()?.inode())).collect()
     }
 
-    /// The task can go on: whatever else changed, it can take up.
-    fn is_as_founded(&self, running: &Running, wanted: &Wanted) -> bool {
-        match (&running.founded, &wanted.orders.server) {
-            (None, None) => true,
-            (Some(founded), Some(config)) => {
-                founded.secret == config.secret && self.duid.as_ref() == Some(&founded.duid)
-            }
-            _ => false,
-        }
-    }
-
-    fn start(&mut self, inode: u64, wanted: Wanted) {
-        let Wanted { netns, mut orders, hardware } = wanted;
-        let mut founded = None;
+    fn start(&mut self, inode: u64, mut place: Place) {
         let mut server = None;
-        if let Some(config) = orders.server.clone() {
-            match self.found(&config, &hardware) {
-                Ok((by, role, journal)) => {
+        if let (Some(config), Some(founded)) = (place.orders.server.clone(), place.founded.clone()) {
+            match self.found(&config, founded.duid) {
+                Ok(found) => {
                     self.unserved = None;
-                    founded = Some(by);
-                    server = Some((role, journal));
+                    server = Some(found);
                 }
                 Err(reason) => {
-                    let before = self.unserved.take().and_then(|closed| closed.rest);
-                    self.unserved = Some(Closed { reason, rest: Some(Rest::after(before)) });
-                    orders.server = None;
-                    if orders.relays.is_empty() {
+                    self.deny_server(reason);
+                    (place.orders.server, place.founded) = (None, None);
+                    if place.orders.agents.is_empty() {
                         return;
                     }
                 }
             }
         }
-        let (orders, task_orders) = watch::channel(orders);
-        let mut task = Box::new(Task::begin(Rc::clone(&self.shared), netns, task_orders, server));
-        let task = self.tasks.spawn_local(async move { task.run().await }).id();
-        self.running.insert(inode, Running { task, orders, founded });
+        self.crew.start(inode, place, server);
     }
 
     /// A server with its leases, ready to serve.
-    fn found(
-        &mut self,
-        config: &ServerConfig,
-        hardware: &HardwareAddress,
-    ) -> Result<(Founded, Server, Journal), &'static str> {
-        let no_chance = |error| {
-            tracing::error!(%error, "no random numbers");
-            "no-random-numbers"
-        };
-        let seed = identity::seed().map_err(no_chance)?;
-        let duid = self.duid_for(hardware).map_err(no_chance)?;
+    fn found(&mut self, config: &ServerConfig, duid: Duid) -> Result<(Server, Journal), &'static str> {
+        let seed = identity::seed().map_err(|error| no_random_numbers(&error))?;
         let secret = match config.secret {
             Some(secret) => secret,
             None => {
-                let new = identity::seed().map_err(no_chance)?;
+                let new = identity::seed().map_err(|error| no_random_numbers(&error))?;
                 self.store.secret(|| *new.first_chunk().unwrap_or(&[0; 16]))
             }
         };
-        let founded = Founded { duid: duid.clone(), secret: config.secret };
         let mut server = Server::new(config.settings.clone(), duid, secret, seed);
         let mut progress = Progress { records: 0, told_at: now() };
         let opened = Leases::open(&self.state_dir, self.boot.clone(), &mut |record| {
@@ -257,7 +179,7 @@ impl Supervisor {
                     seconds = loaded.seconds,
                     "leases read"
                 );
-                Ok((founded, server, Journal::new(leases)))
+                Ok((server, Journal::new(leases)))
             }
             Err(error) => {
                 tracing::error!(%error, "the leases cannot be used");
@@ -281,20 +203,10 @@ impl Supervisor {
         Ok(duid)
     }
 
-    /// A task has ended, as ordered or by a panic.
-    pub(super) fn on_task_ended(&mut self, ended: Result<(Id, ()), JoinError>) -> Result<(), Fatal> {
-        let task = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
-        let Some(inode) =
-            self.running.iter().find(|(_, running)| running.task == task).map(|(inode, _)| *inode)
-        else {
-            return Ok(());
-        };
-        self.running.remove(&inode);
-        if ended.is_err() {
+    /// A task has ended.
+    pub(super) fn on_task_ended(&mut self, ended: Ended) -> Result<(), Fatal> {
+        if matches!(ended, Ended::Panicked) {
             self.panics.one_more()?;
-            let rest = Rest::after(self.resting.get(&inode).copied());
-            tracing::error!(pause = rest.pause.as_secs(), "a task panicked; its roles start again");
-            self.resting.insert(inode, rest);
         }
         self.settle();
         Ok(())
@@ -302,116 +214,33 @@ impl Supervisor {
 
     /// Shows the roles that do not run, and forgets those that are not configured any more.
     fn show_absent(&mut self) {
-        let server = self.server.iter().map(|_| Key::Server);
-        let relays = self.relays.iter().map(|relay| Key::Agent(AgentKind::Relay, relay.name.clone()));
-        let configured: BTreeSet<Key> = server.chain(relays).collect();
-        for gone in self.shown.difference(&configured).cloned().collect::<Vec<_>>() {
-            self.shown.remove(&gone);
-            self.absent.remove(&gone);
-            self.shared.forget(&gone);
-            self.shared.tell(match gone {
-                Key::Server => Notice::ServerGone,
-                Key::Agent(kind, name) => Notice::AgentGone(kind, name),
+        let closed = |namespace: &_| self.closed.get(namespace).map(|closed| closed.reason);
+        let inode = |namespace: &_| self.namespaces.get(namespace).map(|monitor| monitor.netns().inode());
+        let mut roles = BTreeMap::new();
+        for agent in self.agents() {
+            let namespace = agent.namespace();
+            let absence = self.crew.absence_of_agent(&agent, closed(namespace), inode(namespace));
+            roles.insert(agent.key(), absence);
+        }
+        if let Some(config) = &self.server {
+            let closed = closed(&config.namespace).or(self.unserved().map(|closed| closed.reason));
+            let (inode, wanted) = (inode(&config.namespace), config.every_interface());
+            let absence = self.crew.absence(&Key::Server, &config.namespace, closed, inode, wanted);
+            let absence = absence.map(|status| ProviderStatus {
+                storage: "ok",
+                engine: engine(config),
+                configured: Configured::from(&config.settings),
+                ..status
             });
+            roles.insert(Key::Server, absence);
         }
-        for key in configured {
-            self.shown.insert(key.clone());
-            if self.running.values().any(|running| running.has(&key)) {
-                self.absent.remove(&key);
-            } else {
-                let status = Arc::new(self.absence(&key));
-                self.shared.note(&key, &status);
-                let shown = self.absent.entry(key.clone()).or_insert_with(|| {
-                    let (sender, shown) = watch::channel(Arc::clone(&status));
-                    self.shared.tell(introduction(&key, shown));
-                    sender
-                });
-                shown.send_if_modified(|shown| std::mem::replace(shown, Arc::clone(&status)) != status);
-            }
-        }
-    }
-
-    /// Why a role does not run.
-    fn absence(&self, key: &Key) -> ProviderStatus {
-        let relay = |name: &String| self.relays.iter().find(|relay| relay.name == *name);
-        let (namespace, wanted, storage, engine) = match (key, &self.server) {
-            (Key::Server, Some(config)) => {
-                (config.namespace.clone(), config.interfaces.clone(), "ok", engine(config))
-            }
-            (Key::Server, None) => Default::default(),
-            (Key::Agent(_, name), _) => relay(name).map_or_else(Default::default, |config| {
-                (config.namespace.clone(), interfaces_of(&config.settings), "", "")
-            }),
-        };
-        let configured = match (key, &self.server) {
-            (Key::Server, Some(config)) => Configured::from(&config.settings),
-            _ => Configured::Nothing,
-        };
-        let unserved = self.unserved().filter(|_| *key == Key::Server);
-        let inode = self.namespaces.get(&namespace).map(|monitor| monitor.netns().inode());
-        let (state, reason) = match (self.closed.get(&namespace).or(unserved), inode) {
-            (Some(closed), _) => ("failed", closed.reason),
-            (None, Some(inode)) if self.rests(inode) => ("failed", "panicked"),
-            (None, _) => ("starting", ""),
-        };
-        let missing = if inode.is_none() { wanted } else { Vec::new() };
-        let namespace = namespace.unwrap_or_default();
-        ProviderStatus {
-            state,
-            reason,
-            namespace,
-            interfaces: Vec::new(),
-            missing,
-            storage,
-            engine,
-            configured,
-            ..Default::default()
-        }
+        self.crew.show_absent(roles);
     }
 }
 
-/// The handle of a role that does not run: nobody answers requests.
-fn introduction(key: &Key, status: watch::Receiver<Arc<ProviderStatus>>) -> Notice {
-    let work = Arc::<WorkMeter>::default();
-    match key {
-        Key::Server => Notice::Server(ServerHandle { requests: mailbox(1).0, status, work }),
-        Key::Agent(kind, name) => {
-            Notice::Agent(AgentHandle { kind: *kind, name: name.clone(), status, work })
-        }
-    }
-}
-
-fn names_of(server: Option<&Rc<ServerConfig>>, relays: &[Rc<RelayConfig>]) -> BTreeSet<String> {
-    let served = server.into_iter().flat_map(|server| server.interfaces.iter().cloned());
-    served.chain(relays.iter().flat_map(|relay| interfaces_of(&relay.settings))).collect()
-}
-
-/// The interfaces of these names, or alternative names, in the order of their indexes.
-fn interfaces(monitor: &Monitor, names: &BTreeSet<String>) -> Vec<Interface> {
-    let mut found = Vec::new();
-    for link in monitor.links() {
-        let its_names = std::iter::once(&link.name).chain(&link.alt_names);
-        for name in its_names.filter(|name| names.contains(*name)) {
-            let usable = monitor.addresses6(link.index).into_iter().filter(|address| address.usable());
-            found.push(Interface {
-                index: link.index,
-                name: name.clone(),
-                running: link.up() && link.carrier(),
-                addresses: usable.map(|address| address.address).collect(),
-                hardware: link.hardware.clone(),
-                ..Interface::default()
-            });
-        }
-    }
-    found
-}
-
-/// The address of the first of these interfaces that has one.
-fn hardware(monitor: &Monitor, names: &[String]) -> HardwareAddress {
-    let link =
-        |name: &String| monitor.links().find(|link| link.name == *name || link.alt_names.contains(name));
-    let mut addresses = names.iter().filter_map(link).map(|link| &link.hardware);
-    addresses.find(|address| !address.octets.is_empty()).cloned().unwrap_or_default()
+fn no_random_numbers(error: &std::io::Error) -> &'static str {
+    tracing::error!(%error, "no random numbers");
+    "no-random-numbers"
 }
 
 /// How many records were read.
