@@ -29,7 +29,7 @@ pub trait Tra1 {
     #[zbus(property)]
     fn name(&self) -> zbus::Result<String>;
 
-    /// `starting`, `running` or `failed`.
+    /// `starting`, `running`, `degraded` (it runs, but `Reason` keeps some from what they ask for) or `failed`.
     #[zbus(property)]
     fn state(&self) -> zbus::Result<String>;
 

@@ -81,8 +81,11 @@ fn running(role: &Role) -> Finding {
     let (state, reason) = (role.text("State"), role.text("Reason"));
     match state {
         "running" => ok(format!("The service runs {}.", role.title())),
+        "degraded" => ok(format!("The service runs {}, but not all is well. {}", role.title(), why(reason))),
         // What is missing has a step of its own.
-        "degraded" => ok(format!("The service runs {}, but {reason}.", role.title())),
+        _ if role.kind == "lcra" && ["no-servers", "no-global-address"].contains(&reason) => {
+            ok(format!("The service would run {}.", role.title()))
+        }
         "starting" if reason.is_empty() => waiting("It begins."),
         "starting" => waiting(why(reason)),
         _ => failed(why(reason)),
@@ -114,13 +117,15 @@ fn why(reason: &str) -> String {
         "no-global-address" | "no-source-address" => {
             "The upstream interface has no usable global IPv6 address."
         }
+        "no-storage" => "Leases cannot be stored.",
+        "no-agent-information" => "A DHCPv4 server does not return relay agent information (option 82).",
         "leases-in-use" => "Another process has the leases open. Stop it.",
         "panicked" => "It ended by a mistake of its own, which is in the log. It starts again by itself.",
         "socket-failed" => "The kernel does not open the socket; see the log. It is tried again by itself.",
-        "" => "It does not run.",
+        "" => "The service does not say why.",
         _ => "",
     };
-    if known.is_empty() { format!("It does not run: {reason}.") } else { known.to_owned() }
+    if known.is_empty() { format!("The reason is {reason}.") } else { known.to_owned() }
 }
 
 fn interfaces(role: &Role) -> Finding {
@@ -465,7 +470,8 @@ mod tests {
     #[test]
     fn an_on_link_agent_says_what_it_lacks_before_it_can_relay() {
         let lcra = |source: &str, servers: &[&str]| {
-            json!({ "State": "running", "Upstream": "wan0", "Source": source, "Servers": servers,
+            let reason = if servers.is_empty() { "no-servers" } else { "no-global-address" };
+            json!({ "State": "failed", "Reason": reason, "Upstream": "wan0", "Source": source, "Servers": servers,
                     "ServersFrom": "configured" })
         };
         let (name, _, evidence) = stop("lcra", lcra("2001:db8::18", &[])).unwrap();
