@@ -82,6 +82,11 @@ impl Exchange {
         step.send(self.query, self.xid, self.secs);
     }
 
+    /// The next transmission comes so much later: time stood still.
+    pub(super) fn postpone(&mut self, by: Duration) {
+        self.next_at = self.next_at + by;
+    }
+
     /// What an ACK to it is worth.
     pub(super) fn reply(&self, ack: Ack, now: Instant) -> Reply {
         if ack.is_over(self.started_at, now) { Reply::LateAck } else { Reply::Ack(ack) }

@@ -37,6 +37,7 @@ use crate::status::Client4Status;
 use crate::time::Instant;
 use crate::wire::v4::{Message, code};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 /// What the engine wants done, in order.
 #[derive(Clone, PartialEq, Debug)]
@@ -98,6 +99,8 @@ pub enum Echo {
 pub struct Client4 {
     memory: Memory,
     state: State,
+    /// Since when its timers stand still.
+    frozen_at: Option<Instant>,
 }
 
 impl Client4 {
@@ -113,6 +116,7 @@ impl Client4 {
         Self {
             memory: Memory::new(settings, Identity::new(client_id, hardware), previous),
             state: State::Suspended(Suspended::new(remembered)),
+            frozen_at: None,
         }
     }
 
@@ -135,9 +139,37 @@ impl Client4 {
 
     /// Nothing may be sent from now on: pending exchanges end without a packet, the lease stays and runs on.
     pub fn suspend(&mut self, now: Instant) {
+        self.frozen_at = None;
         if self.is_running() {
             let lease = self.take_state().into_lease();
             self.state = State::Suspended(Suspended::since(now, lease));
+        }
+    }
+
+    /// Nothing can be sent for now, because the transport is not there: timers stand still, so that no attempt is wasted.
+    /// What is pending goes on with [`Client4::thaw`]; the lease runs on. Does nothing when suspended or frozen already.
+    pub fn freeze(&mut self, now: Instant) {
+        if self.is_running() {
+            self.frozen_at.get_or_insert(now);
+        }
+    }
+
+    /// True between `freeze` and `thaw` or `suspend`, unless the lease ended meanwhile.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen_at.is_some()
+    }
+
+    /// The transport is there again. What became due meanwhile happens now; what is pending goes on where it was, and if
+    /// so wanted is sent at once, with the same transaction id. Does nothing when not frozen.
+    pub fn thaw(&mut self, now: Instant, retransmit: bool, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
+        let Some(frozen_at) = self.frozen_at.take() else { return };
+        if let Some(exchange) = self.state.exchange_mut() {
+            exchange.postpone(now.since(frozen_at));
+        }
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.on_deadline(now, cx, out);
+        } else if retransmit {
+            self.retransmit(now, cx, out);
         }
     }
 
@@ -199,6 +231,7 @@ impl Client4 {
 
     /// Drop the lease without a word to the server: `Lost(Released)`; suspended afterwards.
     pub fn forget(&mut self, _now: Instant, out: &mut Vec<Action>) {
+        self.frozen_at = None;
         if let Some(lease) = self.take_state().into_lease() {
             out.push(Action::Lost(LeaseEventKind::Released, Box::new(lease)));
         }
@@ -278,14 +311,29 @@ impl Client4 {
 
     /// [`Client4::deadline`] was reached. Too early or twice changes nothing.
     pub fn on_deadline(&mut self, now: Instant, cx: &mut Cx<'_>, out: &mut Vec<Action>) {
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.step(now, cx, out, State::on_deadline);
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
         }
+        if self.frozen_at.take().is_some() {
+            // What begins then could not be sent.
+            if let Some(lease) = self.take_state().into_lease() {
+                out.push(Action::Lost(LeaseEventKind::Expired, Box::new(lease)));
+            }
+            return;
+        }
+        self.step(now, cx, out, State::on_deadline);
     }
 
-    /// When to call [`Client4::on_deadline`]. While suspended: the end of the lease.
+    /// When to call [`Client4::on_deadline`]. While suspended or frozen: the end of the lease.
     pub fn deadline(&self) -> Option<Instant> {
-        self.state.deadline()
+        match self.frozen_at {
+            None => self.state.deadline(),
+            Some(frozen_at) => {
+                // Later than the moment it was frozen at, as every deadline is.
+                let soonest = frozen_at + Duration::from_micros(1);
+                self.state.lease()?.expires_at.map(|end| end.max(soonest))
+            }
+        }
     }
 
     /// The lease in force: bound, renewing, rebinding, rebooting and the check after it, or suspended with one.
@@ -298,9 +346,9 @@ impl Client4 {
         self.state.exchange().is_some()
     }
 
-    /// True while a message with this transaction id waits for its answer.
-    pub fn is_asking(&self, xid: Xid4) -> bool {
-        self.state.exchange().is_some_and(|exchange| exchange.xid == xid)
+    /// The transaction id of the message that waits for its answer.
+    pub fn pending(&self) -> Option<Xid4> {
+        self.state.exchange().map(|exchange| exchange.xid)
     }
 
     /// Option 61 of its messages.

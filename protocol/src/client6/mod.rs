@@ -348,6 +348,11 @@ impl Client6 {
         self.stateful.binding.lease()
     }
 
+    /// What the last Reply gave besides addresses.
+    pub fn options(&self) -> &Options6 {
+        &self.context.options
+    }
+
     /// True while some configuration of DHCPv6 is valid.
     pub fn is_configured(&self) -> bool {
         self.lease().is_some() || self.stateless.is_configured()

@@ -10,6 +10,7 @@
 //!
 //! [`Link`] keeps what outlives the interface, `Running` what does not.
 
+mod agent;
 mod endpoint;
 mod identities;
 mod running;
@@ -214,7 +215,11 @@ impl Machine for Link {
             Input::Opened(endpoint, result) => {
                 self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
             }
-            Input::Frame(_) | Input::Resolved(_) => {}
+            Input::Frame(_) => {}
+            Input::Resolved(found) => {
+                let addresses = found.as_ref().map(|(addresses, _)| addresses.as_slice());
+                self.with(now, out, |running, cx| running.base.agent.on_resolved(addresses, cx));
+            }
             Input::Configured(id, result) => {
                 self.with(now, out, |running, cx| running.on_configured(id, result, cx));
             }

@@ -3,8 +3,9 @@
 
 mod check;
 mod kernel;
+mod sending;
 
-use super::running::{Base, Cx, Native};
+use super::running::{Base, Cx, Native, Transport};
 use crate::acd::Acd;
 use crate::client4::{self, Client4, Echo, Start};
 use crate::facts::{LinkFacts, Target};
@@ -13,18 +14,17 @@ use crate::lease::{Ipv4Config, LeaseEvent, LeaseEventKind};
 use crate::machine::{ConfigureError, Effect};
 use crate::record::LinkRecord;
 use crate::refused::Refused;
-use crate::role::client4o6::{self, Client4o6};
+use crate::role::client4o6::Client4o6;
 use crate::settings::{LinkSettings, Mode};
 use crate::time::{Instant, earliest};
 use crate::wire::v4::Message;
+use sending::Direct;
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// How long the absence of another DHCPv4 client holds true without looking again.
 const NATIVE_FRESH: Duration = Duration::from_secs(60);
-/// Shortest time between two retransmissions that a change of the source address forced.
-const FORCED_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the kernel was told to have on the target.
 #[derive(Clone, PartialEq, Debug)]
@@ -53,6 +53,10 @@ pub(super) struct Endpoint {
     forced_at: Option<Instant>,
     /// When to look at the source address again: it changed too soon after it had changed.
     follow_at: Option<Instant>,
+    /// What is pending has to tell where the agent is now, so it goes through it.
+    moved: bool,
+    /// The way past the agent, while a renewal goes by it.
+    direct: Option<Direct>,
     /// The lease must be confirmed before it counts again, because the network may be another one.
     pub(super) verify: bool,
     pub(super) waiting_for: Option<&'static str>,
@@ -92,6 +96,8 @@ impl Endpoint {
             postponed: false,
             forced_at: None,
             follow_at: None,
+            moved: false,
+            direct: None,
             verify: true,
             waiting_for: None,
             released: false,
@@ -135,10 +141,20 @@ impl Endpoint {
         self.source
     }
 
-    /// Starts the engine when everything it needs is there.
+    /// Starts the engine when everything it needs is there. What the relay agent cannot take for now waits.
     pub(super) fn settle(&mut self, base: &mut Base, cx: &mut Cx<'_>) {
-        if base.is_ending() || self.engine.is_running() {
+        self.follow_renewal(cx);
+        if base.is_ending() {
             self.waiting_for = None;
+            return;
+        }
+        if self.engine.is_running() {
+            self.waiting_for = base.agent_waits();
+            match (self.waiting_for, self.engine.is_frozen()) {
+                (Some(_), false) => self.engine.freeze(cx.now),
+                (None, true) => self.thaw(base, cx),
+                (Some(_), true) | (None, false) => {}
+            }
             return;
         }
         self.waiting_for = self.gate(base, cx);
@@ -156,7 +172,7 @@ impl Endpoint {
         if cx.settings.mode == Mode::Off {
             return Some("mode-off");
         }
-        if base.leave.valid().is_none() {
+        if base.transport() == Transport::Dhcp4o6 && base.leave.valid().is_none() {
             return Some("permit");
         }
         if self.released {
@@ -168,13 +184,18 @@ impl Endpoint {
         if self.paused_until.is_some() {
             return Some("address-removed");
         }
-        if !base.is_ready() || !cx.facts.running() {
+        if !cx.facts.running() {
             return Some("link");
+        }
+        match base.transport() {
+            Transport::Dhcp4o6 if !base.is_ready() => return Some("link"),
+            Transport::Hcra if base.agent_waits().is_some() => return base.agent_waits(),
+            Transport::Dhcp4o6 | Transport::Hcra => {}
         }
         if self.target(cx.facts).is_none() {
             return Some("target");
         }
-        if base.around(cx).as_ref().and_then(client4o6::reachable_from).is_none() {
+        if base.source(cx).is_none() {
             return Some("source-address");
         }
         match base.native {
@@ -188,61 +209,13 @@ impl Endpoint {
         }
     }
 
-    /// What is pending leaves again at once when it found no source address before, or when its source is gone (E5).
-    /// If so configured, a bound lease is renewed from the new one.
-    pub(super) fn follow_source(&mut self, base: &mut Base, cx: &mut Cx<'_>) {
-        self.follow_at = None;
-        self.send_postponed(base, cx);
-        if !self.engine.is_running() {
-            return;
-        }
-        let Some(around) = base.around(cx) else { return };
-        let renew = cx.settings.rebind_on_source_change;
-        let reachable = client4o6::reachable_from(&around);
-        let moved = reachable.is_some() && self.source.is_some() && self.source != reachable;
-        if !moved || !(renew || self.engine.is_waiting()) {
-            return;
-        }
-        if let Err(at) = self.force(cx.now) {
-            self.follow_at = Some(at);
-            return;
-        }
-        self.drive(base, cx, |engine, now, cx, out| {
-            engine.retransmit(now, cx, out);
-            if renew {
-                engine.renew(now, cx, out);
-            }
-        });
-    }
-
-    /// Whether something may leave now because of a move; if not, when.
-    fn force(&mut self, now: Instant) -> Result<(), Instant> {
-        let rested_at = self.forced_at.map_or(now, |at| at + FORCED_INTERVAL);
-        if now < rested_at {
-            return Err(rested_at);
-        }
-        self.forced_at = Some(now);
-        Ok(())
-    }
-
-    /// The pending message leaves now, if it only waited for a source address.
-    pub(super) fn send_postponed(&mut self, base: &mut Base, cx: &mut Cx<'_>) {
-        if !self.postponed || !self.engine.is_running() {
-            return;
-        }
-        if base.around(cx).as_ref().and_then(client4o6::reachable_from).is_some() {
-            self.postponed = false;
-            self.drive(base, cx, |engine, now, cx, out| engine.retransmit(now, cx, out));
-        }
-    }
-
     pub(super) fn drive(
         &mut self,
         base: &mut Base,
         cx: &mut Cx<'_>,
         act: impl FnOnce(&mut Client4, Instant, &mut client4::Cx<'_>, &mut Vec<client4::Action>),
     ) {
-        let source = base.around_remembered(cx).as_ref().and_then(client4o6::reachable_from);
+        let source = base.source(cx);
         let foreign = foreign(base, cx.facts);
         let mut actions = Vec::new();
         let mut engine_cx = client4::Cx { rng: cx.rng, foreign: &foreign, source };
@@ -262,7 +235,7 @@ impl Endpoint {
         if !may_answer(echo) {
             return Err(Refused::SourceRefused);
         }
-        let source = base.around(cx).as_ref().and_then(client4o6::reachable_from).or(self.source);
+        let source = base.source(cx).or(self.source);
         let foreign = foreign(base, cx.facts);
         let mut actions = Vec::new();
         let mut engine_cx = client4::Cx { rng: cx.rng, foreign: &foreign, source };
@@ -275,15 +248,7 @@ impl Endpoint {
         for action in actions {
             match action {
                 client4::Action::Send { message, xid, unicast } => {
-                    let Some(around) = base.around(cx) else { continue };
-                    let queries = self.four.queries(&message, xid, unicast, &around, cx.rng);
-                    self.postponed = queries.is_empty();
-                    if let Some(first) = queries.first() {
-                        self.source = Some(first.source);
-                    }
-                    for query in queries {
-                        base.send(self.id, Some(query.source), query.destination, query.payload, cx);
-                    }
+                    self.transmit(&message, xid, unicast, base, cx);
                 }
                 client4::Action::Granted(kind) => {
                     self.proven = true;

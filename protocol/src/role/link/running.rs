@@ -3,7 +3,11 @@
 
 mod datagrams;
 mod stage6;
+mod transport;
 
+pub(super) use transport::Transport;
+
+use super::agent::Agent;
 use super::endpoint::Endpoint;
 use crate::client6::Client6;
 use crate::facts::{LinkFacts, Noted};
@@ -48,7 +52,7 @@ impl Cx<'_> {
 
 impl Cx<'_> {
     /// Whether one more message of this endpoint may be sent.
-    fn may_send(&mut self, endpoint: EndpointId) -> bool {
+    pub(super) fn may_send(&mut self, endpoint: EndpointId) -> bool {
         self.buckets.get_mut(usize::from(endpoint.0)).is_some_and(|bucket| bucket.take(self.now))
     }
 }
@@ -62,7 +66,7 @@ pub(super) struct Retry {
 
 impl Retry {
     /// The next attempt after `last`, which failed now.
-    fn after(last: Option<Self>, now: Instant) -> Self {
+    pub(super) fn after(last: Option<Self>, now: Instant) -> Self {
         let wait = last.map_or(RETRY, |last| last.wait.saturating_mul(2).min(RETRY_MAX));
         Self { at: now + wait, wait }
     }
@@ -149,6 +153,9 @@ enum Ending {
     Done,
 }
 
+/// How long a link that may use either way waits for a DHCPv6 server to say which.
+const UNDECIDED: Duration = Duration::from_secs(10);
+
 /// What all endpoints of a link share.
 pub(super) struct Base {
     pub(super) socket: Socket,
@@ -158,6 +165,13 @@ pub(super) struct Base {
     pub(super) client6: Client6,
     pub(super) leave: Leave,
     pub(super) native: Native,
+    /// The host Client Relay Agent.
+    pub(super) agent: Agent,
+    transport: Transport,
+    /// Until then a server may yet give leave for 4o6, where either way would do.
+    undecided_until: Option<Instant>,
+    /// Whether there is leave for 4o6 is known, as far as it will be.
+    decided: bool,
     /// The servers do not return client identifiers, so that only one endpoint can be served (RFC 6842).
     pub(super) lacks_echo: bool,
     /// While one endpoint does something: the addresses of the others.
@@ -175,16 +189,6 @@ impl Base {
     /// The DHCPv6 stage may send.
     pub(super) fn is_ready(&self) -> bool {
         self.ready
-    }
-
-    /// What surrounds the 4o6 clients, if there is leave for them.
-    pub(super) fn around<'a>(&'a self, cx: &Cx<'a>) -> Option<Around<'a>> {
-        self.leave.valid().map(|permit| self.under(permit, cx))
-    }
-
-    /// As [`Base::around`], with leave that was given and is to be confirmed.
-    pub(super) fn around_remembered<'a>(&'a self, cx: &Cx<'a>) -> Option<Around<'a>> {
-        self.leave.permit().map(|permit| self.under(permit, cx))
     }
 
     fn under<'a>(&'a self, permit: &'a Permit, cx: &Cx<'a>) -> Around<'a> {
@@ -250,6 +254,10 @@ impl Running {
                 client6: Client6::new(settings.dhcp6.clone(), permit_options(settings), duid.clone(), record),
                 leave: remembered_permit(settings, record).map_or(Leave::None, Leave::Suspended),
                 native: Native::Unknown,
+                agent: Agent::new(&settings.hcra),
+                transport: Transport::first(settings.mode),
+                undecided_until: None,
+                decided: false,
                 lacks_echo: false,
                 taken: Vec::new(),
                 save_at: None,
@@ -299,6 +307,7 @@ impl Running {
     /// of endpoints that are gone, or are others now, goes.
     pub(super) fn inherit(&mut self, mut old: Self, out: &mut Effects) {
         self.base.socket = old.base.socket;
+        self.base.agent.inherit(&old.base.agent);
         for endpoint in &mut self.endpoints {
             if let Some(old) = old.endpoints.iter_mut().find(|old| old.iaid == endpoint.iaid) {
                 endpoint.inherit(old);
@@ -389,8 +398,9 @@ impl Running {
             }
             Port::Native4 => {
                 let Native::Checking(last) = self.base.native else { return };
+                let ours = self.endpoints.iter().any(Endpoint::has_port68);
                 self.base.native = match result {
-                    Err(OpenError::InUse) => {
+                    Err(OpenError::InUse) if !ours => {
                         cx.note(
                             "native-dhcp-active",
                             "another program receives DHCPv4 (UDP port 68) on this link".to_owned(),
@@ -398,12 +408,14 @@ impl Running {
                         Native::Active(Retry::after(last, cx.now))
                     }
                     // What cannot be found out must not keep the link from its IPv4.
-                    Ok(()) | Err(OpenError::NotPermitted | OpenError::NoLink | OpenError::Other(_)) => {
-                        Native::Clear(cx.now)
-                    }
+                    Ok(()) | Err(_) => Native::Clear(cx.now),
                 };
             }
-            Port::Cra6(_) | Port::Direct4(..) | Port::Tap => {}
+            Port::Cra6(address) => self.base.agent.on_opened(address, result, cx),
+            Port::Direct4(id, address) => {
+                self.of(id, cx, |endpoint, base, cx| endpoint.on_direct_opened(address, result, base, cx));
+            }
+            Port::Tap => {}
             Port::Arp(id) => {
                 if let Err(error) = result {
                     self.of(id, cx, |endpoint, base, cx| endpoint.on_arp_failed(error, base, cx));
@@ -431,6 +443,7 @@ impl Running {
         let can_send = cx.facts.running() && base.socket == Socket::Open && cx.facts.link_local().is_some();
         if can_send && !base.ready && base.ending == Ending::No {
             base.ready = true;
+            base.undecided_until.get_or_insert(cx.now + UNDECIDED);
             // Now and not when a Reply is there, which is followed by a query at once.
             if cx.settings.mode != Mode::Off && base.native == Native::Unknown {
                 base.check_native(None, cx);
@@ -441,12 +454,16 @@ impl Running {
 
     /// Starts every engine that has everything it needs.
     pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.choose_transport(cx);
         self.each(cx, Endpoint::settle);
     }
 
     /// Nothing of DHCPv4 may be sent from now on.
     fn suspend4(&mut self, cx: &mut Cx<'_>) {
-        self.each(cx, |endpoint, _, cx| endpoint.suspend(cx));
+        self.each(cx, |endpoint, _, cx| {
+            endpoint.suspend(cx);
+            endpoint.close_direct(cx);
+        });
         self.base.native = Native::Unknown;
     }
 
@@ -472,7 +489,11 @@ impl Running {
     /// The interface is gone, and everything on it. The leases are kept for its return.
     pub(super) fn vanish(&mut self, cx: &mut Cx<'_>) {
         self.save(cx);
-        self.each(cx, |endpoint, _, cx| endpoint.clear(cx));
+        self.each(cx, |endpoint, _, cx| {
+            endpoint.close_direct(cx);
+            endpoint.clear(cx);
+        });
+        self.base.agent.end(cx);
         cx.out.push(Effect::Close(Port::Client6));
         self.each(cx, |endpoint, _, cx| endpoint.end_check(cx));
     }
@@ -525,6 +546,7 @@ impl Running {
         if command == Command::Stop {
             self.clear(cx);
         }
+        self.base.agent.end(cx);
         cx.out.push(Effect::Close(Port::Client6));
         self.base.ending = Ending::Done;
     }
@@ -532,8 +554,10 @@ impl Running {
     /// Everything is given back.
     fn end(&mut self, cx: &mut Cx<'_>) {
         self.base.leave = Leave::None;
+        self.each(cx, |endpoint, _, cx| endpoint.close_direct(cx));
         self.clear(cx);
         self.save(cx);
+        self.base.agent.end(cx);
         cx.out.push(Effect::Close(Port::Client6));
         self.base.ending = Ending::Done;
     }
@@ -575,6 +599,7 @@ impl Running {
         {
             self.base.check_native(Some(retry), cx);
         }
+        self.base.agent.on_deadline(cx);
         self.each(cx, Endpoint::on_deadline);
         if self.base.save_at.is_some_and(|at| at <= cx.now) {
             self.save(cx);
@@ -596,7 +621,7 @@ impl Running {
             Native::Unknown | Native::Checking(_) | Native::Clear(_) => None,
         };
         let endpoints = self.endpoints.iter().map(Endpoint::deadline);
-        [base.client6.deadline(), flap, socket, native, base.save_at]
+        [base.client6.deadline(), flap, socket, native, base.agent.deadline(), base.undecided(), base.save_at]
             .into_iter()
             .chain(endpoints)
             .fold(None, earliest)

@@ -2,7 +2,7 @@
 
 use super::Link;
 use super::endpoint::Endpoint;
-use super::running::{Base, Leave, Running, Socket, socket_reason};
+use super::running::{Base, Leave, Running, Socket, Transport, socket_reason};
 use crate::role::client4o6;
 use crate::settings::Mode;
 use crate::status::{EndpointStatus, LinkState, Status};
@@ -89,6 +89,8 @@ fn progress(state: LinkState) -> u8 {
 impl Base {
     fn trouble(&self) -> Option<Word> {
         match self.socket {
+            // The agent needs no DHCPv6 where it knows everything.
+            _ if self.agent.address().is_some() => None,
             Socket::Failed(error, _) | Socket::Opening(Some((error, _))) => {
                 Some((LinkState::Failed, socket_reason(error)))
             }
@@ -102,10 +104,17 @@ impl Running {
         status.dhcp6 = self.base.client6.status();
         status.permit = self.base.leave.permit().cloned();
         status.permit_state = self.base.leave.word();
-        let destinations = status.permit.as_ref().map(client4o6::destinations).unwrap_or_default();
+        let destinations = match self.base.transport() {
+            Transport::Dhcp4o6 => status.permit.as_ref().map(client4o6::destinations).unwrap_or_default(),
+            Transport::Hcra => self.base.agent.servers().to_vec(),
+        };
+        if link.settings.mode == Mode::Hcra || self.base.transport() == Transport::Hcra {
+            status.hcra = Some(self.base.agent.status(&link.settings.hcra));
+        }
         for endpoint in &self.endpoints {
             let mut client4 = endpoint.engine.status();
-            client4.transport = if link.settings.mode == Mode::Off { "" } else { "4o6" };
+            client4.transport =
+                if link.settings.mode == Mode::Off { "" } else { self.base.transport().word() };
             client4.waiting_for = endpoint.waiting_for;
             client4.destinations.clone_from(&destinations);
             client4.source = endpoint.source();
@@ -150,6 +159,13 @@ impl Endpoint {
             (Some("native-dhcp"), _) => (LinkState::Failed, "native-dhcp-active"),
             (Some("server-lacks-6842"), _) => (LinkState::Failed, "server-lacks-6842"),
             (Some("target"), _) => (LinkState::Failed, "no-target"),
+            (Some("servers"), _) if !base.client6.is_configured() => (LinkState::Dhcp6, "no-reply"),
+            (Some("servers"), _) => (LinkState::NotEnabled, "no-servers"),
+            (Some("global-address"), _) => (LinkState::WaitIpv6, "no-global-address"),
+            (Some("agent-socket"), _) => match base.agent.trouble() {
+                Some(trouble) => (LinkState::Failed, trouble),
+                None => (LinkState::Acquiring, "starting"),
+            },
             (Some("source-address"), _) => (LinkState::WaitIpv6, "no-source-address"),
             (Some("operator"), _) => (LinkState::Down, "released"),
             (Some("address-removed"), _) => (LinkState::Failed, "address-removed"),
@@ -166,6 +182,13 @@ impl Endpoint {
             Some(None) => return (LinkState::Acquiring, "installing"),
             Some(Some(Err(_))) => return (LinkState::Degraded, "install-failed"),
             Some(Some(Ok(()))) => {}
+        }
+        // It is not extended meanwhile.
+        match (self.waiting_for.filter(|_| self.engine.is_frozen()), base.agent.trouble()) {
+            (Some("servers"), _) => return (LinkState::Degraded, "no-servers"),
+            (Some("global-address"), _) => return (LinkState::Degraded, "no-global-address"),
+            (Some(_), Some(trouble)) => return (LinkState::Degraded, trouble),
+            (Some(_) | None, _) => {}
         }
         match (self.engine.status().state, &base.leave) {
             ("renewing", _) => (LinkState::Renewing, "t1"),

@@ -31,7 +31,20 @@ impl Running {
                 self.of(id, cx, |endpoint, base, cx| endpoint.hear_arp(datagram.payload, base, cx));
                 Ok(())
             }
-            Port::Native4 | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Err(Refused::WrongLink),
+            Port::Cra6(address) => {
+                let octets = self.base.agent.hear(address, datagram, cx)?;
+                let message = message(octets)?;
+                self.deliver(&message, |_| true, cx)?;
+                self.base.agent.count_delivered();
+                Ok(())
+            }
+            Port::Direct4(id, address) => {
+                let endpoint = self.endpoints.get(usize::from(id.0)).ok_or(Refused::WrongLink)?;
+                endpoint.hear_direct(address, datagram)?;
+                let message = message(datagram.payload)?;
+                self.deliver(&message, |_| true, cx)
+            }
+            Port::Native4 | Port::Tap => Err(Refused::WrongLink),
         }
     }
 
@@ -104,7 +117,7 @@ impl Running {
         may_answer: impl Fn(Echo) -> bool,
         cx: &mut Cx<'_>,
     ) -> Result<(), Refused> {
-        let asked = self.endpoints.iter().any(|endpoint| endpoint.engine.is_asking(reply.xid));
+        let asked = self.endpoints.iter().any(|endpoint| endpoint.engine.pending() == Some(reply.xid));
         if asked && may_answer(Echo::Absent) {
             self.without_echo = self.without_echo.saturating_add(1);
         }
@@ -192,6 +205,13 @@ impl Base {
 enum Hearer {
     Dhcp6,
     Dhcp4o6,
+}
+
+/// The DHCPv4 message of a server.
+fn message(octets: &[u8]) -> Result<v4::Message<'_>, Refused> {
+    let message = v4::Message::parse(octets).map_err(|_| Refused::Malformed4)?;
+    let is_reply = message.op == v4::BOOTREPLY && message.kind().is_some();
+    if is_reply { Ok(message) } else { Err(Refused::Malformed4) }
 }
 
 /// A message's framing, and the counter that its failure has.

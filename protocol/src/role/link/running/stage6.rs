@@ -1,5 +1,6 @@
 //! The DHCPv6 stage, and what its Replies mean for the permit.
 
+use super::super::agent::may_run;
 use super::super::endpoint::Endpoint;
 use super::{Cx, Ending, Leave, Running};
 use crate::client6::{self, Client6};
@@ -130,10 +131,12 @@ impl Running {
             return;
         }
         self.base.leave = to;
-        self.suspend4(cx);
-        match cx.settings.on_withdraw {
-            OnWithdraw::Hold => {}
-            OnWithdraw::Drop => self.each(cx, Endpoint::forget),
+        if self.base.depends_on_permit(cx) {
+            self.suspend4(cx);
+            match cx.settings.on_withdraw {
+                OnWithdraw::Hold => {}
+                OnWithdraw::Drop => self.each(cx, Endpoint::forget),
+            }
         }
         // After a crash DHCPv6 may only be confirmed, which gives back a permit that is remembered.
         self.save(cx);
@@ -144,10 +147,15 @@ impl Running {
 pub(super) fn permit_options(settings: &LinkSettings) -> Vec<u16> {
     let rfc = OptionCode::DHCP4_O_DHCP6_SERVER.0;
     let draft = [settings.draft01.enable, settings.draft01.servers];
-    match (settings.mode, settings.profile) {
+    let mut codes = match (settings.mode, settings.profile) {
         (Mode::Off, _) => Vec::new(),
         (_, Profile::Rfc7341) => vec![rfc],
         (_, Profile::Draft01) => draft.to_vec(),
         (_, Profile::Dual) => [&[rfc], draft.as_slice()].concat(),
+    };
+    if may_run(settings) && settings.hcra.servers.is_empty() {
+        // Where the tunnel concentrator is, which relays DHCPv4 as well (RFC 7040 §5).
+        codes.push(OptionCode::AFTR_NAME.0);
     }
+    codes
 }
