@@ -1,5 +1,7 @@
 //! The link as a whole, driven by hand: every effect in its order. The simulated network does the rest.
 
+mod endpoints;
+mod hcra;
 mod order;
 mod permitted;
 
@@ -102,8 +104,8 @@ impl Rig {
                 Effect::Open(port) => {
                     self.link.handle(self.now, Input::Opened(port, Ok(())), &mut fresh);
                 }
-                Effect::Configure(..) => {
-                    self.link.handle(self.now, Input::Configured(EndpointId::FIRST, Ok(())), &mut fresh)
+                Effect::Configure(id, _) => {
+                    self.link.handle(self.now, Input::Configured(id, Ok(())), &mut fresh);
                 }
                 _ => {}
             }
@@ -192,8 +194,18 @@ fn reply(ask: &[u8], servers: Option<&[Ipv6Addr]>) -> Vec<u8> {
 
 /// A DHCPv4-response to a DHCPv4-query, its DHCPv4 message changed by `edit`.
 fn response(query: &[u8], kind: v4::MessageType, edit: impl FnOnce(&mut v4::Outgoing)) -> Vec<u8> {
+    wrap(&answer(&unwrapped(query), kind, edit))
+}
+
+/// The DHCPv4 message in a DHCPv4-query.
+fn unwrapped(query: &[u8]) -> Vec<u8> {
     let query = v6::Message::parse(query).unwrap();
-    let ask = v4::Message::parse(query.options.first(OptionCode::DHCPV4_MSG).unwrap()).unwrap();
+    query.options.first(OptionCode::DHCPV4_MSG).unwrap().to_vec()
+}
+
+/// A server's answer to a DHCPv4 message, changed by `edit`.
+fn answer(ask: &[u8], kind: v4::MessageType, edit: impl FnOnce(&mut v4::Outgoing)) -> Vec<u8> {
+    let ask = v4::Message::parse(ask).unwrap();
     let mut answer = v4::Outgoing {
         op: v4::BOOTREPLY,
         htype: ask.htype,
@@ -214,7 +226,7 @@ fn response(query: &[u8], kind: v4::MessageType, edit: impl FnOnce(&mut v4::Outg
         ],
     };
     edit(&mut answer);
-    wrap(&answer.emit().unwrap())
+    answer.emit().unwrap()
 }
 
 fn wrap(message: &[u8]) -> Vec<u8> {
