@@ -397,7 +397,9 @@ fn admissible(command: Command, status: &Status) -> Result<(), Rejected> {
     let lease = status.endpoints.iter().any(|endpoint| endpoint.client4.lease.is_some());
     // It goes on from there as from a fresh start.
     let resting = matches!(status.reason, "stopped" | "released" | "address-removed");
-    match (command, status.permit_state) {
+    // The relay agent needs no permit, or waits for one with its engines.
+    let leave = if status.client4.transport == "hcra" { "valid" } else { status.permit_state };
+    match (command, leave) {
         (Command::Renew, _) if resting => Ok(()),
         (Command::Renew | Command::Rebind, "valid") if lease => Ok(()),
         (Command::Renew | Command::Rebind, "valid") => Err(Rejected::NoLease),
@@ -447,6 +449,9 @@ mod tests {
             assert_eq!(admissible(command, &acquiring), Err(Rejected::NoLease));
             assert_eq!(admissible(command, &status("suspended", true)), Err(Rejected::Busy));
         }
+        let mut relayed = status("none", true);
+        relayed.client4.transport = "hcra";
+        assert_eq!(admissible(Command::Renew, &relayed), Ok(()), "a relay agent needs no permit");
         let released = Status { reason: "released", ..status("valid", false) };
         assert_eq!(admissible(Command::Renew, &released), Ok(()));
         assert_eq!(admissible(Command::Release, &withdrawn), Ok(()));
