@@ -209,7 +209,8 @@ async fn serve_links(options: Options, config: Config, log: LogHandle) -> Result
     });
     let (bus, channels) = start_bus(&options, dhcp4o6_dbus::BUS_NAME, bus_notices, &log);
     let clock = shared.clock.clone();
-    let supervisor = Supervisor::new(options, log, config, shared, channels);
+    let agents = Rc::new(provider::Shared::new(clock.clone(), shared.notices.clone()));
+    let supervisor = Supervisor::new(options, log, config, shared, agents, channels);
     finish(supervisor.run(), clock, bus).await
 }
 

@@ -1,8 +1,10 @@
 //! Which tasks should exist: one for each link that the configuration names and the kernel has. The supervisor
 //! watches the namespaces, starts, informs and ends the tasks, and answers the bus. It decides nothing of DHCP.
 //!
-//! Here is what it waits for; [`links`] has what it does to tasks, [`requests`] what the bus asks.
+//! Here is what it waits for; [`links`] has what it does to tasks of links, [`agents`] to those of on-link client relay
+//! agents, [`requests`] what the bus asks.
 
+mod agents;
 mod links;
 mod requests;
 
@@ -11,6 +13,8 @@ use crate::clock::Suspends;
 use crate::config::{Config, LinkConfig, TargetConfig};
 use crate::control::{LinkId, LogHandle, ServiceRequest, ServiceStatus};
 use crate::namespace::Namespace;
+use crate::provider;
+use crate::provider::crew::{Crew, Ended};
 use crate::rest::{Panics, Rest};
 use crate::roster::{Interface, Namespaces};
 use crate::shared::Shared;
@@ -19,12 +23,14 @@ use crate::task::Ending;
 use dhcp4o6_netlink::monitor::{Changes, Monitor};
 use dhcp4o6_netlink::netns::{Netns, NetnsWatch};
 use dhcp4o6_protocol::ids::Duid;
+use dhcp4o6_protocol::status::Status;
 use dhcp4o6_protocol::time::{Instant, earliest};
 use links::Running;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -106,6 +112,12 @@ pub struct Supervisor {
     resting: BTreeMap<LinkId, Rest>,
     panics: Panics,
     tasks: JoinSet<()>,
+    /// The tasks of agents, what they have in common, and the links that know their servers.
+    crew: Crew,
+    agents: Rc<provider::Shared>,
+    upstreams: Vec<watch::Receiver<Arc<Status>>>,
+    /// Times the configuration was read again.
+    reloads: u64,
     /// Times the machine was asleep.
     resumed: u64,
     /// Links with IPv4 and links, as the service manager knows them.
@@ -129,6 +141,9 @@ enum Event {
     Stop,
     Time,
     Shared,
+    AgentsEnded(Ended),
+    AgentsChanged,
+    Upstream,
     Resumed(io::Result<()>),
     Watchdog,
 }
@@ -140,6 +155,7 @@ impl Supervisor {
         log: LogHandle,
         config: Config,
         shared: Rc<Shared>,
+        agents: Rc<provider::Shared>,
         bus: BusChannels,
     ) -> Self {
         Self {
@@ -162,6 +178,10 @@ impl Supervisor {
             resting: BTreeMap::new(),
             panics: Panics::default(),
             tasks: JoinSet::new(),
+            crew: Crew::new(Rc::clone(&agents)),
+            agents,
+            upstreams: Vec::new(),
+            reloads: 0,
             resumed: 0,
             counted: (0, 0),
         }
@@ -193,6 +213,9 @@ impl Supervisor {
                 () = either(&mut terminate, &mut interrupt) => Event::Stop,
                 () = self.shared.clock.reached(time) => Event::Time,
                 () = self.shared.changed.notified() => Event::Shared,
+                ended = self.crew.ended() => Event::AgentsEnded(ended),
+                () = self.agents.changed.notified() => Event::AgentsChanged,
+                event = agents::told(&mut self.upstreams) => event,
                 result = suspends.resumed() => Event::Resumed(result),
                 () = tick(&mut watchdog) => Event::Watchdog,
             };
@@ -202,7 +225,11 @@ impl Supervisor {
                     cannot("watch network namespaces", result)?;
                     self.follow_namespaces().await;
                 }
-                Event::TaskEnded(ended) => self.on_task_ended(ended)?,
+                Event::TaskEnded(ended) => {
+                    self.on_task_ended(ended)?;
+                    // It may have known the servers of agents.
+                    self.settle_agents();
+                }
                 Event::Request(request) => self.serve(request).await,
                 Event::Hangup => {
                     // Mistakes are logged and shown.
@@ -211,6 +238,9 @@ impl Supervisor {
                 Event::Stop => break,
                 Event::Time => self.on_time().await,
                 Event::Shared => {}
+                Event::AgentsEnded(ended) => self.on_agents_ended(&ended)?,
+                Event::AgentsChanged => self.unshown = true,
+                Event::Upstream => self.settle_agents(),
                 Event::Resumed(result) => {
                     cannot("read a timer", result)?;
                     tracing::info!("the machine was asleep");
@@ -229,12 +259,15 @@ impl Supervisor {
         tracing::info!(links = self.links.len(), "stopping");
         systemd::stopping();
         self.order_all(|orders| orders.ending = Some(Ending::Shutdown));
-        loop {
+        self.crew.end();
+        while !self.tasks.is_empty() || !self.crew.is_idle() {
             tokio::select! {
-                ended = self.tasks.join_next() => if ended.is_none() { return Ok(()) },
+                Some(_) = self.tasks.join_next() => {}
+                _ = self.crew.ended() => {}
                 () = either(&mut terminate, &mut interrupt) => return Err(Fatal::Forced),
             }
         }
+        Ok(())
     }
 
     fn next_time(&self) -> Option<Instant> {
@@ -242,6 +275,7 @@ impl Supervisor {
         let resting =
             self.resting.iter().filter(|(id, _)| !self.links.contains_key(id)).map(|(_, rest)| *rest);
         let retry_at = closed.chain(resting).map(|rest| rest.until).min();
+        let retry_at = earliest(retry_at, self.crew.next_time());
         earliest(retry_at, self.shared.storage.borrow().retry_at())
     }
 
@@ -255,6 +289,7 @@ impl Supervisor {
     async fn follow_namespaces(&mut self) {
         let opened = self.open_namespaces().await;
         self.settle_all();
+        self.settle_agents();
         self.sweep(&opened).await;
     }
 
@@ -267,6 +302,7 @@ impl Supervisor {
             needed.insert(link.namespace.clone());
             needed.extend(link.targets().filter_map(TargetConfig::namespace).cloned());
         }
+        needed.extend(self.config.lcras.iter().map(|lcra| lcra.namespace.clone()));
         self.watch_names(needed.iter().any(Option::is_some));
         self.namespaces.retain(|name, open| needed.contains(name) && is_still(name, open.access.netns()));
         self.closed.retain(|name, _| needed.contains(name));
@@ -319,6 +355,9 @@ impl Supervisor {
                 Ok(changes) => self.on_changes(&name, &changes),
                 Err(error) => self.close(name, &error),
             }
+        }
+        if !self.config.lcras.is_empty() {
+            self.settle_agents();
         }
     }
 

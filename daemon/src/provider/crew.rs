@@ -257,6 +257,15 @@ fn introduction(key: &Key, status: watch::Receiver<Arc<ProviderStatus>>) -> Noti
     }
 }
 
+/// Inodes of namespaces that netlink does not show now. Not to see one for a while does not mean that it is gone.
+pub fn unseen<'n>(names: impl Iterator<Item = &'n Option<String>>) -> BTreeSet<u64> {
+    let inode = |name: &Option<String>| match name {
+        Some(name) => Netns::named(name),
+        None => Netns::current(),
+    };
+    names.filter_map(|name| Some(inode(name).ok()?.inode())).collect()
+}
+
 /// Adds what these agents, and a server on `served`, want to know of a namespace to the orders of its task: two names
 /// may be one namespace.
 pub fn enlist(orders: &mut Orders, monitor: &Monitor, agents: Vec<Agent>, served: &[String]) {

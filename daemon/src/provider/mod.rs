@@ -22,7 +22,7 @@ pub use supervisor::Supervisor;
 
 use crate::clock::Clock;
 use crate::config::ServerConfig;
-use crate::control::{AgentKind, Notice, ProviderStatus};
+use crate::control::{AgentKind, MissingLink, Notice, ProviderStatus};
 use bindings::{Admission, Bindings};
 use dhcp4o6_protocol::provider;
 use dhcp4o6_protocol::role::server::EngineSettings;
@@ -121,4 +121,17 @@ fn engine(config: &ServerConfig) -> &'static str {
         EngineSettings::Builtin(_) => "builtin",
         EngineSettings::External(_) => "external",
     }
+}
+
+/// The interfaces that these roles are configured for and that are not there.
+pub fn missing_interfaces<'s>(
+    statuses: impl Iterator<Item = &'s Arc<ProviderStatus>>,
+) -> impl Iterator<Item = MissingLink> {
+    statuses.flat_map(|status| {
+        status.missing.iter().map(|name| MissingLink {
+            matches: name.clone(),
+            namespace: (!status.namespace.is_empty()).then(|| status.namespace.clone()),
+            reason: if status.state == "failed" { status.reason } else { "no-such-link" },
+        })
+    })
 }

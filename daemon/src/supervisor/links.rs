@@ -33,7 +33,7 @@ pub(super) struct Running {
     /// Of the configuration.
     pub(super) entry: Entry,
     orders: watch::Sender<Orders>,
-    status: watch::Receiver<Arc<Status>>,
+    pub(super) status: watch::Receiver<Arc<Status>>,
     /// Its record is of no use any more when it ends: the DUID is another.
     forget: bool,
 }

@@ -4,6 +4,7 @@ use super::Supervisor;
 use crate::args::Side;
 use crate::config::{self, Config, LinkConfig};
 use crate::control::{Rejected, ServiceRequest};
+use crate::provider::missing_interfaces;
 use crate::{roster, systemd};
 use dhcp4o6_protocol::ids::Duid;
 use std::rc::Rc;
@@ -34,8 +35,10 @@ impl Supervisor {
                 Err(Rejected::ConfigInvalid(text))
             }
             Ok(config) => {
-                tracing::info!(links = config.links.len(), "configuration read again");
+                let (links, lcras) = (config.links.len(), config.lcras.len());
+                tracing::info!(links, lcras, "configuration read again");
                 self.loaded = config;
+                self.reloads += 1;
                 self.removed.clear();
                 if self.options.log.is_none()
                     && self.log.reload(LevelFilter::from_level(self.loaded.log)).is_err()
@@ -117,7 +120,9 @@ impl Supervisor {
         let missing = std::mem::take(&mut self.unshown).then(|| {
             let present = self.links.values().map(|link| &link.entry).collect();
             let reasons = |namespace: &Option<String>| self.closed.get(namespace).map(|closed| closed.reason);
-            roster::missing(&self.config, reasons, &present)
+            let mut missing = roster::missing(&self.config, reasons, &present);
+            missing.extend(missing_interfaces(self.agents.statuses().values()));
+            missing
         });
         let storage = self.shared.storage.borrow().state();
         let duid = self.duid.as_ref().map_or(&[][..], Duid::as_bytes);

@@ -3,8 +3,8 @@
 use super::Supervisor;
 use crate::args::Side;
 use crate::config::{self, Config};
-use crate::control::{MissingLink, Rejected, ServiceRequest};
-use crate::provider::Key;
+use crate::control::{Rejected, ServiceRequest};
+use crate::provider::{Key, missing_interfaces};
 use crate::systemd;
 use dhcp4o6_protocol::ids::Duid;
 use std::rc::Rc;
@@ -97,16 +97,7 @@ impl Supervisor {
     pub(super) fn show(&mut self) {
         let statuses = self.shared.statuses();
         let duid = self.duid.as_ref().map_or(&[][..], Duid::as_bytes);
-        let missing: Vec<_> = statuses
-            .values()
-            .flat_map(|status| {
-                status.missing.iter().map(|name| MissingLink {
-                    matches: name.clone(),
-                    namespace: (!status.namespace.is_empty()).then(|| status.namespace.clone()),
-                    reason: if status.state == "failed" { status.reason } else { "no-such-link" },
-                })
-            })
-            .collect();
+        let missing: Vec<_> = missing_interfaces(statuses.values()).collect();
         let storage = statuses.get(&Key::Server).map_or("ok", |status| status.storage);
         self.bus.service.send_if_modified(|service| {
             let is_news = service.missing != missing || service.storage != storage || service.duid != duid;

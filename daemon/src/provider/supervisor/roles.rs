@@ -7,17 +7,16 @@ use crate::control::{Configured, ProviderStatus};
 use crate::identity;
 use crate::leases::{Leases, LeasesError};
 use crate::provider::agent::{Agent, interfaces_of};
-use crate::provider::crew::{Ended, Founded, Place, enlist, hardware};
+use crate::provider::crew::{Ended, Founded, Place, enlist, hardware, unseen};
 use crate::provider::journal::Journal;
 use crate::provider::task::Orders;
 use crate::provider::{Key, engine};
 use crate::rest::Rest;
 use crate::supervisor::Fatal;
-use dhcp4o6_netlink::netns::Netns;
 use dhcp4o6_protocol::ids::{Duid, HardwareAddress};
 use dhcp4o6_protocol::role::server::Server;
 use dhcp4o6_protocol::time::Instant;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,7 +31,8 @@ impl Supervisor {
         self.settled_at = now();
         self.name_relays();
         let mut places = self.places();
-        let kept = self.unseen();
+        let failed = self.closed.iter().filter(|(_, closed)| closed.reason == NETLINK_FAILED);
+        let kept = unseen(failed.map(|(name, _)| name));
         for inode in self.crew.settle(&places, &kept) {
             if let Some(place) = places.remove(&inode) {
                 self.start(inode, place);
@@ -122,16 +122,6 @@ impl Supervisor {
     fn deny_server(&mut self, reason: &'static str) {
         let before = self.unserved.take().and_then(|closed| closed.rest);
         self.unserved = Some(Closed { reason, rest: Some(Rest::after(before)) });
-    }
-
-    /// Namespaces that netlink does not show now. Not to see one for a while does not mean that it is gone.
-    fn unseen(&self) -> BTreeSet<u64> {
-        let failed = self.closed.iter().filter(|(_, closed)| closed.reason == NETLINK_FAILED);
-        let inode = |name: &Option<String>| match name {
-            Some(name) => Netns::named(name),
-            None => Netns::current(),
-        };
-        failed.filter_map(|(name, _)| Some(inode(name).ok()?.inode())).collect()
     }
 
     fn start(&mut self, inode: u64, mut place: Place) {
