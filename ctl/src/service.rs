@@ -124,16 +124,25 @@ impl Service {
         };
         roles.retain(|role| role.is_called(name));
         let names: Vec<_> = roles.iter().map(Role::full_name).collect();
-        match (roles.pop(), names.as_slice(), missing) {
-            (Some(role), [_], _) => Ok(Subject::Role(Box::new(role))),
-            (Some(_), names, _) => {
-                Err(Failure::NoSuchLink(format!("{name} can be any of {}; choose one", names.join(", "))))
-            }
-            (None, _, Failure::NoService(_)) => Err(Failure::NoSuchLink(format!(
-                "no role is called {name}; `dhcp4o6ctl status` lists those that are"
-            ))),
-            (None, _, missing) => Err(missing),
+        if let (Some(role), [_]) = (roles.pop(), names.as_slice()) {
+            return Ok(Subject::Role(Box::new(role)));
         }
+        if !names.is_empty() {
+            return Err(Failure::NoSuchLink(format!(
+                "{name} can be any of {}; choose one",
+                names.join(", ")
+            )));
+        }
+        let what = match missing {
+            Failure::NoService(_) => "role",
+            _ => match self.why_missing(name, namespace).await {
+                Some(why) => return Err(why),
+                None => "link and no role",
+            },
+        };
+        Err(Failure::NoSuchLink(format!(
+            "no {what} is called {name}; `dhcp4o6ctl status` lists those that are"
+        )))
     }
 
     /// Every on-link client relay agent, by name.

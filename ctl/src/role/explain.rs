@@ -80,11 +80,11 @@ pub fn steps(role: &Role) -> Vec<Step> {
 fn running(role: &Role) -> Finding {
     let (state, reason) = (role.text("State"), role.text("Reason"));
     match state {
-        "running" => ok(format!("The service runs {}.", role.title())),
-        "degraded" => ok(format!("The service runs {}, but not all is well. {}", role.title(), why(reason))),
+        "running" => ok("The service runs it."),
+        "degraded" => ok(format!("The service runs it, but not all is well. {}", why(reason))),
         // What is missing has a step of its own.
         _ if role.kind == "lcra" && ["no-servers", "no-global-address"].contains(&reason) => {
-            ok(format!("The service would run {}.", role.title()))
+            ok("The service would run it.")
         }
         "starting" if reason.is_empty() => waiting("It begins."),
         "starting" => waiting(why(reason)),
