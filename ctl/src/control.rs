@@ -158,7 +158,9 @@ impl Request {
             (Self::Restart | Self::Up, News::State(state)) => match state.as_str() {
                 "bound" => done("bound"),
                 "failed" => failed("the link failed"),
-                "not-enabled" => failed("the server does not enable DHCPv4 over DHCPv6"),
+                "not-enabled" => failed(
+                    "nobody enables IPv4 here: no permit for DHCPv4 over DHCPv6, and no server of DHCPv4 over IPv6",
+                ),
                 _ => Verdict::GoOn,
             },
             (Self::Renew | Self::Rebind, News::State(state)) => match state.as_str() {

@@ -183,7 +183,7 @@ There is no link\-local address yet that passed duplicate address detection.
 The DHCPv6 stage has no configuration yet.
 .TP
 .B not\-enabled
-The DHCPv6 server does not enable DHCPv4 over DHCPv6.
+The DHCPv6 server does not enable DHCPv4 over DHCPv6, and no server of DHCPv4 over IPv6 is known.
 .TP
 .B acquiring
 On the way to an IPv4 lease.
