@@ -203,15 +203,18 @@ impl<C: Clone> Cra<C> {
 
     fn remember(&mut self, now: Instant, message: &Transit<'_>, client: C) {
         let key = self.key(message);
-        if let Some(id) = identifier(message).filter(|_| self.knows_identifiers()) {
+        if let Some(id) = self.identifier(message) {
             self.recent.remember(now, Key { id: Some(id), ..key }, client.clone());
         }
         self.recent.remember(now, key, client);
     }
 
-    /// Two clients of this host can have one transaction id, and a source that is not listed has to tell more than that.
-    fn knows_identifiers(&self) -> bool {
-        self.rules.matching == Matching::Xid || self.rules.source_check == SourceCheck::Relaxed
+    /// A short name of the client identifier, where it counts: two clients of this host can have one transaction id, and
+    /// a source that is not listed has to tell more than that.
+    fn identifier(&self, message: &Transit<'_>) -> Option<u64> {
+        let counts = self.rules.matching == Matching::Xid || self.rules.source_check == SourceCheck::Relaxed;
+        let id = if counts { message.option(code::CLIENT_ID) } else { None };
+        id.map(|id| digest(&[&id]))
     }
 
     fn key(&self, message: &Transit<'_>) -> Key {
@@ -253,8 +256,8 @@ impl<C: Clone> Cra<C> {
             return Err(Refused::Option82InReply);
         }
         let key = self.key(&message);
-        let id = identifier(&message).filter(|_| self.knows_identifiers());
-        let same_client = id.and_then(|id| self.recent.find(now, &Key { id: Some(id), ..key }));
+        let same_client =
+            self.identifier(&message).and_then(|id| self.recent.find(now, &Key { id: Some(id), ..key }));
         let (asked_at, client) =
             same_client.or_else(|| self.recent.find(now, &key)).ok_or(Refused::Unsolicited)?;
         if self.rules.source_check == SourceCheck::Relaxed && !listed && same_client.is_none() {
@@ -277,9 +280,4 @@ impl<C: Clone> Cra<C> {
             None => Err(Refused::Malformed4),
         }
     }
-}
-
-/// A short name of the client identifier.
-fn identifier(message: &Transit<'_>) -> Option<u64> {
-    message.option(code::CLIENT_ID).map(|id| digest(&[&id]))
 }

@@ -140,12 +140,12 @@ impl<'a> Content<'a> {
         if to != SERVER4_PORT && to != CLIENT4_PORT {
             return Ok(Self::Other);
         }
-        let length = usize::from(reader.u16().ok_or(Malformed)?);
+        let length = reader.u16().ok_or(Malformed)?;
         let checksum = reader.u16().ok_or(Malformed)?;
-        let datagram = packet.payload.get(..length).ok_or(Malformed)?;
+        let datagram = packet.payload.get(..usize::from(length)).ok_or(Malformed)?;
         let payload = datagram.get(UDP_HEADER..).ok_or(Malformed)?;
         let checked = checksum_pending || checksum == 0 || {
-            let pseudo = pseudo_header(packet.source, packet.destination, datagram.len());
+            let pseudo = pseudo_header(packet.source, packet.destination, length);
             sum(&[&pseudo, datagram]) == u16::MAX
         };
         if !checked || packet.fragment & MORE != 0 {
@@ -221,30 +221,18 @@ impl Datagram<'_> {
         let udp_length = u16::try_from(datagram_len).map_err(|_| TooLong)?;
         let length = u16::try_from(datagram_len.saturating_add(IPV4_HEADER)).map_err(|_| TooLong)?;
         let (source, destination) = (*self.source.ip(), *self.destination.ip());
-
-        let mut ipv4 = [0; IPV4_HEADER];
-        fill(&mut ipv4, &[&[0x45, 0], &length.to_be_bytes(), &[0; 2], &DO_NOT_FRAGMENT.to_be_bytes()]);
-        fill(
-            ipv4.get_mut(8..).unwrap_or_default(),
-            &[&[TTL, UDP, 0, 0], &source.octets(), &destination.octets()],
-        );
-        let checksum = !sum(&[&ipv4]);
-        fill(ipv4.get_mut(10..).unwrap_or_default(), &[&checksum.to_be_bytes()]);
-
-        let mut udp = [0; UDP_HEADER];
-        let ports = [self.source.port().to_be_bytes(), self.destination.port().to_be_bytes()];
-        fill(&mut udp, &[&ports[0], &ports[1], &udp_length.to_be_bytes()]);
-        let pseudo = pseudo_header(source, destination, datagram_len);
+        let ipv4 = |checksum| ipv4_header(length, checksum, source, destination);
+        let udp = |checksum| udp_header(self.source.port(), self.destination.port(), udp_length, checksum);
+        let ipv4_checksum = !sum(&[&ipv4(0)]);
+        let pseudo = pseudo_header(source, destination, udp_length);
         // Zero would say that there is none (RFC 768).
-        let checksum = match !sum(&[&pseudo, &udp, self.payload]) {
+        let udp_checksum = match !sum(&[&pseudo, &udp(0), self.payload]) {
             0 => u16::MAX,
             checksum => checksum,
         };
-        fill(udp.get_mut(6..).unwrap_or_default(), &[&checksum.to_be_bytes()]);
-
         let mut frame = ethernet(to, from, IPV4, usize::from(length));
-        frame.extend(ipv4);
-        frame.extend(udp);
+        frame.extend_from_slice(&ipv4(ipv4_checksum));
+        frame.extend_from_slice(&udp(udp_checksum));
         frame.extend_from_slice(self.payload);
         Ok(frame)
     }
@@ -280,23 +268,29 @@ impl Arp {
 /// A frame's header, with room for so many octets behind it.
 fn ethernet(to: Mac, from: Mac, kind: u16, payload: usize) -> Vec<u8> {
     let mut frame = Vec::with_capacity(ETHERNET_HEADER.saturating_add(payload));
-    frame.extend(to);
-    frame.extend(from);
-    frame.extend(kind.to_be_bytes());
+    frame.extend_from_slice(&to);
+    frame.extend_from_slice(&from);
+    frame.extend_from_slice(&kind.to_be_bytes());
     frame
 }
 
-/// Writes fields one behind the other, as far as there is room.
-fn fill(header: &mut [u8], fields: &[&[u8]]) {
-    header.iter_mut().zip(fields.iter().copied().flatten()).for_each(|(to, from)| *to = *from);
+fn ipv4_header(length: u16, checksum: u16, source: Ipv4Addr, destination: Ipv4Addr) -> [u8; IPV4_HEADER] {
+    let [[l1, l2], [f1, f2], [c1, c2]] = [length, DO_NOT_FRAGMENT, checksum].map(u16::to_be_bytes);
+    let ([s1, s2, s3, s4], [d1, d2, d3, d4]) = (source.octets(), destination.octets());
+    [0x45, 0, l1, l2, 0, 0, f1, f2, TTL, UDP, c1, c2, s1, s2, s3, s4, d1, d2, d3, d4]
+}
+
+fn udp_header(source: u16, destination: u16, length: u16, checksum: u16) -> [u8; UDP_HEADER] {
+    let [[s1, s2], [d1, d2], [l1, l2], [c1, c2]] =
+        [source, destination, length, checksum].map(u16::to_be_bytes);
+    [s1, s2, d1, d2, l1, l2, c1, c2]
 }
 
 /// What stands before a UDP datagram when its checksum is made (RFC 768).
-fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, length: usize) -> [u8; 12] {
-    let mut header = [0; 12];
-    let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-    fill(&mut header, &[&source.octets(), &destination.octets(), &[0, UDP], &length]);
-    header
+fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, length: u16) -> [u8; 12] {
+    let ([s1, s2, s3, s4], [d1, d2, d3, d4]) = (source.octets(), destination.octets());
+    let [l1, l2] = length.to_be_bytes();
+    [s1, s2, s3, s4, d1, d2, d3, d4, 0, UDP, l1, l2]
 }
 
 /// The ones' complement sum of 16-bit words (RFC 1071); all parts but the last have an even number of octets. All bits
@@ -305,9 +299,11 @@ fn sum(parts: &[&[u8]]) -> u16 {
     let mut total = 0_u64;
     for part in parts {
         let (words, odd) = part.as_chunks::<2>();
-        let words = words.iter().map(|word| u64::from(u16::from_be_bytes(*word)));
-        let odd = odd.iter().map(|octet| u64::from(*octet) << 8);
-        total = words.chain(odd).fold(total, u64::wrapping_add);
+        // Of no packet there are so many that 32 bits overflow.
+        let words =
+            words.iter().fold(0_u32, |sum, word| sum.wrapping_add(u32::from(u16::from_be_bytes(*word))));
+        let odd = odd.first().map_or(0, |octet| u64::from(*octet) << 8);
+        total = total.wrapping_add(words.into()).wrapping_add(odd);
     }
     // What overflows a word is added to it again: no packet is so long that three times were not enough.
     for _ in 0..3 {
