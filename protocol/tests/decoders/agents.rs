@@ -181,6 +181,8 @@ fn through(lcra: &mut Lcra, relayed: &[u8]) {
     assert!(tra.ports().contains(&upstream));
     let server = SERVER.to_ipv6_mapped();
     let Some(asked) = sent(one(&mut tra, datagram(Port::Transport6, six(CRA), TRA, relayed)), server) else {
+        let hops = Level::parse(relayed).map_or(relayed[3], |level| level.hops);
+        assert!(hops > 16 || relayed.len() > 1400, "a TRA takes what an agent relays");
         return;
     };
     let answer = match Encapsulated::parse(&asked) {
