@@ -39,6 +39,8 @@ enum Side {
 }
 
 impl Side {
+    const ALL: [Self; 2] = [Self::Subscriber, Self::Provider];
+
     fn bus_name(self) -> &'static str {
         match self {
             Self::Subscriber => BUS_NAME,
@@ -83,35 +85,39 @@ pub async fn run(
         None => None,
     };
     let bus = DBusProxy::new(&service.connection).await?;
-    let mut sides = Vec::new();
-    for side in [Side::Subscriber, Side::Provider] {
-        let rule = MatchRule::builder().msg_type(message::Type::Signal).sender(side.bus_name()).build()?;
-        let queue = std::num::NonZeroUsize::new(QUEUE);
-        let signals = MessageStream::for_match_rule(rule, &service.connection, queue).await?;
+    // By path and for both sides at once: whose a signal is shows in its sender, which is no name of a side.
+    let rule = MatchRule::builder().msg_type(message::Type::Signal).path_namespace(ROOT).build()?;
+    let queue = std::num::NonZeroUsize::new(QUEUE);
+    let signals = MessageStream::for_match_rule(rule, &service.connection, queue).await?;
+    let end = futures_util::stream::once(async { News::End });
+    let mut sources = vec![signals.map(News::Signal).chain(end).boxed()];
+    for side in Side::ALL {
         let owners = bus.receive_name_owner_changed_with_args(&[(0, side.bus_name())]).await?;
-        let signals = signals.map(move |signal| (side, News::Signal(signal)));
-        let signals = signals.chain(futures_util::stream::once(async move { (side, News::End) })).boxed();
-        let owners = owners.map(move |change| {
+        let presence = owners.map(move |change| {
             let here = change.args().is_ok_and(|arguments| arguments.new_owner().is_some());
-            (side, News::Presence(here))
+            News::Presence(side, here)
         });
-        sides.push(futures_util::stream::select(signals, owners.boxed()));
+        sources.push(presence.boxed());
     }
-    let mut news = futures_util::stream::select_all(sides);
+    let mut news = futures_util::stream::select_all(sources);
+    let mut speakers = Speakers::default();
+    speakers.ask(&bus).await;
     let mut known = known(service).await.unwrap_or_default();
-    while let Some((side, news)) = news.next().await {
-        let events = match news {
+    while let Some(news) = news.next().await {
+        let (side, events) = match news {
             News::Signal(signal) => {
                 let signal = signal?;
+                let Some(side) = speakers.side_of(&bus, &signal).await else { continue };
                 known.extend(introduced(&signal));
-                read(&signal)
+                (side, read(&signal))
             }
             News::End => break,
-            News::Presence(here) => {
+            News::Presence(side, here) => {
+                speakers.ask(&bus).await;
                 if here {
                     known.extend(self::known(service).await.unwrap_or_default());
                 }
-                vec![presence(side, here)]
+                (side, vec![presence(side, here)])
             }
         };
         for event in events.into_iter().filter(|event| properties || event.kind != PROPERTIES) {
@@ -132,9 +138,54 @@ pub async fn run(
 /// What the bus brings.
 enum News {
     Signal(zbus::Result<Message>),
-    Presence(bool),
+    Presence(Side, bool),
     /// There is no bus any more.
     End,
+}
+
+/// Who owns the names of the sides.
+#[derive(Default)]
+struct Speakers {
+    owners: Vec<(Side, String)>,
+    /// The last who spoke and is neither: not to be asked about again.
+    stranger: String,
+}
+
+impl Speakers {
+    /// Asks the bus for the owners.
+    async fn ask(&mut self, bus: &DBusProxy<'_>) {
+        self.owners.clear();
+        self.stranger.clear();
+        for side in Side::ALL {
+            let Ok(name) = zbus::names::BusName::try_from(side.bus_name()) else { continue };
+            if let Ok(owner) = bus.get_name_owner(name).await {
+                self.owners.push((side, owner.to_string()));
+            }
+        }
+    }
+
+    /// Whose a signal is; `None` if it is of somebody else.
+    async fn side_of(&mut self, bus: &DBusProxy<'_>, signal: &Message) -> Option<Side> {
+        let header = signal.header();
+        let sender = header.sender()?.as_str();
+        if sender == self.stranger {
+            return None;
+        }
+        if let Some(side) = self.known(sender) {
+            return Some(side);
+        }
+        // It may have taken the name just now.
+        self.ask(bus).await;
+        let side = self.known(sender);
+        if side.is_none() {
+            sender.clone_into(&mut self.stranger);
+        }
+        side
+    }
+
+    fn known(&self, sender: &str) -> Option<Side> {
+        self.owners.iter().find(|(_, owner)| owner == sender).map(|(side, _)| *side)
+    }
 }
 
 fn print(
@@ -389,6 +440,10 @@ fn telling(interface: &str, changed: &BTreeMap<String, Value>) -> Vec<Event> {
     }
     if let (RELAY_CLIENT1, Some(lease)) = (interface, changed.get("ExternalLease")) {
         let seen = !text(lease, &["address"]).is_empty();
+        // When everything is told at once, that there is none is no news.
+        if !seen && changed.contains_key("Role") {
+            return events;
+        }
         let (kind, mood) = if seen { ("seen", Mood::Good) } else { ("gone", Mood::Bad) };
         let said = if seen {
             format!("lease of the external client: {}", granted(lease))

@@ -300,6 +300,7 @@ fn names_of_nodes(xml: &str) -> Vec<String> {
 pub fn why_missing(reason: &str) -> &str {
     match reason {
         "no-such-link" => "no such interface",
+        "no-interface" => "no such interface, or it is down",
         "no-such-namespace" => "no such network namespace",
         "netns-forbidden" => "the service may not enter the network namespace",
         "netlink-failed" => "the kernel does not answer there; see the log",
