@@ -5,6 +5,7 @@
 
 use crate::ready::watch;
 use nix::errno::Errno;
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -60,6 +61,8 @@ mod ioctl {
 pub struct Tap {
     file: AsyncFd<File>,
     name: Box<str>,
+    /// The kernel said that nothing can be sent to it any more.
+    gone: Cell<bool>,
 }
 
 impl Tap {
@@ -98,7 +101,7 @@ impl Tap {
     /// # Errors
     /// When there is no runtime, or no more descriptors can be watched.
     pub(crate) fn watch(file: File, name: &str) -> io::Result<Self> {
-        Ok(Self { file: watch(file, Interest::READABLE)?, name: name.into() })
+        Ok(Self { file: watch(file, Interest::READABLE)?, name: name.into(), gone: Cell::new(false) })
     }
 
     /// Whether the device stays when this process ends.
@@ -132,17 +135,31 @@ impl Tap {
         Self::persist(self.file.get_ref(), false)
     }
 
-    /// Ready when there may be a frame.
+    /// Ready when there may be a frame, and when the device is gone.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // The kernel reports no error this way; a closed runtime has nobody left to tell.
-        self.file.poll_read_ready(cx).map(|_| ())
+        // A closed runtime has nobody left to tell.
+        if self.file.poll_read_ready(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // Whether it can be written is not watched. So it is only ever ready because it cannot any more.
+        self.file.poll_write_ready(cx).map(|_| self.gone.set(true))
     }
 
     /// The next frame; `None` when there is none now. What does not fit is cut off.
-    pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-        // The kernel says EIO while the device is going away under us; then there is nothing more.
-        let length = self.file.try_io(Interest::READABLE, |mut file| file.read(buffer)).ok()?;
-        buffer.get(..length)
+    ///
+    /// # Errors
+    /// When somebody removed the device.
+    pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+        let read = match self.file.try_io(Interest::READABLE, |mut file| file.read(buffer)) {
+            // There was nothing to read when it went.
+            Err(_) if self.gone.get() => self.file.get_ref().read(buffer),
+            read => read,
+        };
+        match read {
+            Ok(length) => Ok(buffer.get(..length)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets the host receive a frame.

@@ -38,7 +38,7 @@ async fn frame(tap: &Tap) -> Vec<u8> {
     let next = async {
         loop {
             poll_fn(|cx| tap.poll_readable(cx)).await;
-            if let Some(frame) = tap.receive(&mut buffer) {
+            if let Some(frame) = tap.receive(&mut buffer).expect("the device is there") {
                 break frame.to_vec();
             }
         }
@@ -136,6 +136,23 @@ async fn a_device_of_somebody_else_is_left_alone() {
     lab.ip("tuntap add dev hcra-wan mode tap");
     lab.exec(&["ip", "link", "set", "hcra-wan", "alias", "dhcp4o6 hcra lan"]);
     assert_eq!(refused().await, OpenError::InUse);
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn that_somebody_removes_the_device_is_noticed() {
+    let lab = Lab::new();
+    let tap = open(&lab).await;
+    let mut buffer = [0; 64];
+    assert!(tap.receive(&mut buffer).unwrap().is_none());
+    let removed = async {
+        lab.ip("link del hcra-wan");
+        poll_fn(|cx| tap.poll_readable(cx)).await;
+    };
+    tokio::time::timeout(Duration::from_secs(20), removed).await.expect("it wakes up");
+    assert!(tap.receive(&mut buffer).is_err());
+    drop(tap);
+    open(&lab).await;
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use super::Task;
 use crate::clock::now;
 use dhcp4o6_netlink::device;
-use dhcp4o6_protocol::machine::{Effects, Input, Machine as _, OpenError};
+use dhcp4o6_protocol::machine::{Effects, Input, Machine as _, OpenError, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::status::Status;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 impl Task {
@@ -65,11 +66,22 @@ impl Task {
         }
     }
 
-    /// Takes one frame; `None` when there is none or the device is closed.
+    /// Takes one frame; `None` when there is none or the device is closed. One that somebody removed is told as one that
+    /// could not be opened.
     pub(super) fn handle_frame(&mut self) -> Option<Effects> {
-        let mut buffer = self.shared.buffer.borrow_mut();
-        let frame = self.ports.tap()?.receive(&mut buffer)?;
+        let shared = Rc::clone(&self.shared);
+        let mut buffer = shared.buffer.borrow_mut();
+        let received = self.ports.tap()?.receive(&mut buffer);
         let mut effects = Effects::new();
+        let frame = match received {
+            Ok(frame) => frame?,
+            Err(error) => {
+                tracing::warn!(%error, "somebody removed the device for a DHCPv4 client");
+                self.ports.take_tap();
+                self.machine.handle(now(), Input::Opened(Port::Tap, Err(OpenError::NoLink)), &mut effects);
+                return Some(effects);
+            }
+        };
         tracing::trace!(octets = frame.len(), "frame received");
         self.machine.handle(now(), Input::Frame(frame), &mut effects);
         self.channels.traffic.lock().received += 1;
