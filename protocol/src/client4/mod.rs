@@ -166,9 +166,10 @@ impl Client4 {
         if let Some(exchange) = self.state.exchange_mut() {
             exchange.postpone(now.since(frozen_at));
         }
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.on_deadline(now, cx, out);
-        } else if retransmit {
+        let before = out.len();
+        self.on_deadline(now, cx, out);
+        let sent = out.iter().skip(before).any(|action| matches!(action, Action::Send { .. }));
+        if retransmit && !sent {
             self.retransmit(now, cx, out);
         }
     }
