@@ -7,12 +7,15 @@ mod decoders;
 mod replay;
 
 use dhcp4o6_protocol::ids::hex_decode;
-use dhcp4o6_protocol::provider::{Datagram as Received, Effect, Port};
+use dhcp4o6_protocol::machine::Machine;
+use dhcp4o6_protocol::provider::{Datagram as Received, Effect, Input, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::role::back::Back;
 use dhcp4o6_protocol::role::external::{External, Settings};
 use dhcp4o6_protocol::role::softwire::Asked;
+use dhcp4o6_protocol::role::tra::{Tra, TraSettings};
 use dhcp4o6_protocol::server4::Query;
+use dhcp4o6_protocol::time::Instant;
 use dhcp4o6_protocol::way::Way;
 use dhcp4o6_protocol::wire::agent::AgentInformation;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
@@ -361,6 +364,65 @@ fn what_real_servers_answered_finds_its_client_behind_the_external_engine_s46_04
                 let id = message.option(code::CLIENT_ID).unwrap().into_owned();
                 expected.push((code::CLIENT_ID, id));
             }
+            assert_eq!(options_without(&octets, &[]), expected, "{name}");
+            assert!(octets.len() >= 300);
+            kinds.push(answered.v4().kind().unwrap());
+        }
+        use MessageType as T;
+        assert_eq!(kinds, [T::OFFER, T::ACK, T::ACK, T::NAK, T::OFFER, T::OFFER], "{name}");
+    }
+}
+
+#[test]
+fn what_real_servers_answered_finds_its_client_relay_agent_tra_01() {
+    let cra: Ipv6Addr = "2001:db8:6::c".parse().unwrap();
+    let ours: Ipv6Addr = "2001:db8:9::67".parse().unwrap();
+    for name in ["plain-relayed-kea", "plain-relayed-isc", "plain-relayed-dnsmasq"] {
+        let capture = capture(name);
+        let mut kinds = Vec::new();
+        for pair in capture.windows(2) {
+            let [asked, answered] = pair else { unreachable!() };
+            if asked.v4().op != v4::BOOTREQUEST || answered.v4().op != v4::BOOTREPLY {
+                continue;
+            }
+            let giaddr = asked.v4().giaddr;
+            let mut tra = Tra::new(TraSettings {
+                accept_from: vec!["2001:db8::/32".parse().unwrap()],
+                servers: vec![SERVER],
+                giaddr,
+                cra6addr: 220,
+                ..TraSettings::default()
+            });
+            let mut handle = |via, from: Ipv6Addr, to, payload: &[u8]| {
+                let mut out = Vec::new();
+                let from = SocketAddrV6::new(from, 67, 0, 0);
+                let datagram = Received { via, interface: 1, from, to, payload };
+                tra.handle(Instant::from_secs(1), Input::Datagram(datagram), &mut out);
+                match out.pop() {
+                    Some(Effect::Send { to, payload, .. }) if out.is_empty() => (to, payload),
+                    other => panic!("{name}: {other:?}"),
+                }
+            };
+            // The question is the one that the server was asked, but for sub-options that were tried on it.
+            let client = with_agent(&asked.payload, 0, Ipv4Addr::UNSPECIFIED, None);
+            let (to, sent) = handle(Port::Transport6, cra, ours, &client);
+            assert_eq!(to.ip().to_ipv4_mapped(), Some(SERVER));
+            let mut header = asked.payload[..240].to_vec();
+            header[3] = 1;
+            assert_eq!(sent[..240], header, "{name}");
+            let left = options_without(&sent, &[]);
+            let (last, others) = left.split_last().unwrap();
+            assert_eq!(others, options_without(&asked.payload, &[code::RELAY_AGENT]), "{name}");
+            let agent = asked.v4().option(code::RELAY_AGENT).unwrap().into_owned();
+            assert_eq!(last.0, code::RELAY_AGENT);
+            assert!(agent.windows(last.1.len()).any(|window| window == last.1), "{name}");
+
+            let server = SERVER.to_ipv6_mapped();
+            let port = Port::Upstream4(std::net::SocketAddrV4::new(giaddr, 67));
+            let (to, octets) = handle(port, server, giaddr.to_ipv6_mapped(), &answered.payload);
+            assert_eq!(to, SocketAddrV6::new(cra, 67, 0, 0), "{name}");
+            assert_eq!(octets[..240], answered.payload[..240], "{name}");
+            let expected = options_without(&answered.payload, &[code::RELAY_AGENT]);
             assert_eq!(options_without(&octets, &[]), expected, "{name}");
             assert!(octets.len() >= 300);
             kinds.push(answered.v4().kind().unwrap());
