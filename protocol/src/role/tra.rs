@@ -449,6 +449,10 @@ impl Tra {
         }
         let agent = AgentInformation::parse(&value).ok_or(Refused::BadCra6addr)?;
         let to = self.client_relay_agent(agent)?;
+        // Where it cannot be taken away from: no client relay agent would take the answer.
+        if message.hides(code::RELAY_AGENT) {
+            return Err(Refused::Option82InReply);
+        }
         let mut payload = message.open_without(code::RELAY_AGENT, 0);
         transit::close(&mut payload);
         Ok(Answer { to, message, payload })

@@ -115,10 +115,16 @@ impl<'a> Transit<'a> {
         self.present.has(code)
     }
 
-    /// The same, and also when only somebody who is easy with option 52 would find it.
-    pub fn may_have(&self, code: u8) -> bool {
+    /// True if only somebody who is easy with option 52 would find an option of this code: in a field that it says to be
+    /// overloaded, or nearly says so.
+    pub fn hides(&self, code: u8) -> bool {
         let hidden = |field: Range<usize>| walk(self.field(field)).any(|(other, _)| other == code);
-        self.has(code) || self.bad_overload && (hidden(FILE) || hidden(SNAME))
+        self.bad_overload && (hidden(FILE) || hidden(SNAME))
+    }
+
+    /// True if anybody could find an option of this code.
+    pub fn may_have(&self, code: u8) -> bool {
+        self.has(code) || self.hides(code)
     }
 
     /// The value of an option: all its instances joined in reading order (RFC 3396 §7).

@@ -59,6 +59,10 @@ fn option_82_goes_wherever_a_server_puts_it_tra_10() {
         assert_eq!(sent.payload[..44], overloaded[..44]);
         assert_eq!(sent.payload[236..246], overloaded[236..246]);
     }
+    // Where nobody can say whether it means something.
+    let mut hidden = answer(&format!("350102 340107 {AGENT} ff"));
+    hidden[108..131].copy_from_slice(&octets(&format!("0c0168 {AGENT}")));
+    assert_eq!(rig.down(&hidden), Err(Refused::Option82InReply));
     // Half of it here, half of it there.
     let mut halves = answer(&format!("350102 340101 {one} ff"));
     let other = octets(&format!("{two} ff"));
