@@ -8,7 +8,7 @@ use super::reserved::Reserved;
 use super::settings::{Limits, Settings};
 use super::table::{Entry, Id, Table, Timed};
 use super::who::{Who, circuit_of};
-use crate::binding::{Binding4, Holder, PortSet, Record, Slot4, State};
+use crate::binding::{Binding4, Holder, PortSet, Record, Slot4, State, Transport};
 use crate::provider::{Notice, TunnelBinding};
 use crate::time::{Instant, earliest};
 use std::collections::BTreeSet;
@@ -98,7 +98,8 @@ impl Ledger {
         if self.table.insert(binding, circuit, softwire_at).is_some() {
             self.count_in(slot);
         }
-        let after = self.table.get(slot).and_then(Entry::tunnel);
+        let is_behind_agent = binding.transport == Transport::Agent;
+        let after = if is_behind_agent { self.table.get(slot).and_then(Entry::tunnel) } else { None };
         self.tell(before, after);
     }
 
@@ -130,7 +131,7 @@ impl Ledger {
             pool.idle.remove(Timed::new(entry.free_at(), id).0);
         }
         self.settle(slot);
-        entry.tunnel().filter(|_| entry.live)
+        if entry.live { entry.tunnel() } else { None }
     }
 
     /// Counts the binding of a slot where it belongs.

@@ -1,16 +1,19 @@
 //! Thousands of histories of a provider and its subscribers, each with faults, and then with none.
 
-use crate::desk::subnet;
+use crate::desk::{settings_at_67, subnet};
 use crate::main_path::{provider, stateful, subscriber};
 use crate::model::net::Weather;
 use crate::model::{ms, secs};
 use crate::world::World;
+use crate::world::plain::{Plain, Route};
 use crate::world::topology::{LINKS, SERVER};
 use dhcp4o6_protocol::machine::Command;
 use dhcp4o6_protocol::role::server::EngineSettings;
+use dhcp4o6_protocol::role::tsv::TsvSettings;
 use dhcp4o6_protocol::server4::settings::Limits;
 use dhcp4o6_protocol::time::Lifetime;
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +22,7 @@ use std::time::Duration;
 const SEEDS: u64 = 2_000;
 
 /// What at least one of the histories must have lived through.
-const SOMETIMES: [&str; 18] = [
+const SOMETIMES: [&str; 25] = [
     "offer",
     "ack",
     "nak",
@@ -38,6 +41,13 @@ const SOMETIMES: [&str; 18] = [
     "not-owner",
     "unknown-client",
     "relay-refused",
+    "binding-added",
+    "binding-removed",
+    "op-unsupported",
+    "source-refused",
+    "mcast-dst",
+    "wrong-dst",
+    "bad-option",
 ];
 
 /// A provider whose settings the seed chooses, with three to six subscribers.
@@ -52,6 +62,10 @@ fn world(seed: u64) -> World {
         settings.dhcp6.as_mut().unwrap().options.servers_4o6 = Some(vec![SERVER.parse().unwrap()]);
     }
     let count = 3 + chance.below(4);
+    let plain = chance.below(4);
+    let tsv = settings_at_67().tsv.unwrap();
+    let (addresses, accept_from) = (vec![SERVER.parse().unwrap()], vec!["2001:db8:20::/48".parse().unwrap()]);
+    settings.tsv = Some(TsvSettings { addresses, accept_from, ..tsv });
     let EngineSettings::Builtin(four) = &mut settings.engine else { unreachable!() };
     let mut only = subnet("192.0.2.0/24", [192, 0, 2, 10], [192, 0, 2, 209]);
     if chance.happens(0.4) {
@@ -61,6 +75,7 @@ fn world(seed: u64) -> World {
     }
     only.times.default = chance.one_of(&[Lifetime(120), Lifetime(600), Lifetime(3600)]);
     four.limits.leases_per_origin = 0;
+    only.pools[0].last = Ipv4Addr::from_bits(only.pools[0].last.to_bits() + u32::try_from(plain).unwrap());
     four.rapid_commit = chance.happens(0.3);
     four.subnets = vec![only];
     let mut world = World::new(seed, settings);
@@ -71,7 +86,18 @@ fn world(seed: u64) -> World {
         let host = subscriber(&mut world, number % LINKS, managed);
         world.host(host).settings.dhcp4.rapid_commit = rapid;
     }
+    for number in 0..plain {
+        // Some share an agent.
+        let agent = agent(number / 2, 0);
+        let route = if world.chance.happens(0.3) { Route::Tra } else { Route::Direct };
+        world.add_plain(agent, route);
+    }
     world
+}
+
+/// An address of an agent: another one is in another /64.
+fn agent(number: usize, renumbered: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0x20, renumbered, 0, 0, 0, u16::try_from(number + 0x18).unwrap())
 }
 
 fn weather(world: &mut World) -> Weather {
@@ -86,7 +112,7 @@ fn weather(world: &mut World) -> Weather {
 }
 
 fn fault(world: &mut World, hosts: usize) {
-    match world.chance.below(12) {
+    match world.chance.below(15) {
         0 => world.weather = weather(world),
         1 | 2 => {
             let span = world.chance.within(ms(1), secs(30));
@@ -113,6 +139,15 @@ fn fault(world: &mut World, hosts: usize) {
             world.command(host, Command::Release);
             world.command_later(host, secs(20), Command::Start);
         }
+        12 | 13 if !world.plain().is_empty() => {
+            let number = world.chance.below(world.plain().len());
+            world.with_plain(number, Plain::release);
+        }
+        14 if !world.plain().is_empty() => {
+            let number = world.chance.below(world.plain().len());
+            let agent = agent(number / 2, u16::from(world.chance.octet() % 4));
+            world.with_plain(number, |plain, now, chance| plain.renumber(now, agent, chance));
+        }
         10 => {
             let host = world.chance.below(hosts);
             let pause = world.chance.within(ms(1), secs(5));
@@ -135,6 +170,7 @@ fn history(mut world: World) -> World {
         let longest = world.chance.one_of(&[secs(2), secs(30), secs(300)]);
         let pause = world.chance.within(ms(1), longest);
         world.run_for(pause);
+        world.check_tunnels();
         fault(&mut world, hosts);
     }
     world.weather = Weather::FAIR;
@@ -146,6 +182,7 @@ fn history(mut world: World) -> World {
     }
     // Retransmissions may be as far apart as 64 seconds; a client that lost its permit asks again within an hour.
     world.run_until(Duration::from_secs(2 * 3600), World::all_bound);
+    world.check_tunnels();
     world
 }
 

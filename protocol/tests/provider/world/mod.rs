@@ -6,10 +6,13 @@
 //!  link 1   clients ─ relay agent A ─┐
 //!                                    ├─ core ─ server      (up0)
 //!  link 2   clients ─ relay agent B ─ C ┘
+//!
+//!  plain clients ─ client relay agents ─ (TRA) ─ server at port 67, and past them by IPv4
 //! ```
 
 pub(crate) mod attack;
 pub(crate) mod center;
+pub(crate) mod plain;
 pub(crate) mod topology;
 pub(crate) mod witness;
 
@@ -22,6 +25,9 @@ use dhcp4o6_protocol::provider::{Datagram, Effect, Input, Port};
 use dhcp4o6_protocol::role::relay::Relay;
 use dhcp4o6_protocol::role::server::ServerSettings;
 use dhcp4o6_protocol::time::{Instant, earliest};
+use dhcp4o6_protocol::wire::agent::{self, AgentInformation};
+use dhcp4o6_protocol::wire::v4::{self, code};
+use plain::{Plain, Route};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
@@ -50,6 +56,7 @@ enum Event {
     ToHost(usize, Parcel),
     ToAgent(usize, Parcel),
     ToServer(Parcel),
+    ToPlain(usize, Parcel),
     /// The disk has done what it was given before this number of the server's lives.
     Disk(u64),
     Restart,
@@ -73,6 +80,7 @@ pub(crate) struct World {
     hosts: Vec<Host>,
     calendar: BTreeSet<(Instant, usize)>,
     agents: Vec<Relay>,
+    plain: Vec<Plain>,
     pub(crate) center: Center,
     pub(crate) witness: Witness,
     queue: BTreeMap<(Instant, u64), Event>,
@@ -103,6 +111,7 @@ impl World {
             hosts: Vec::new(),
             calendar: BTreeSet::new(),
             agents,
+            plain: Vec::new(),
             center,
             witness: Witness::default(),
             queue: BTreeMap::new(),
@@ -124,6 +133,39 @@ impl World {
             net.start();
         });
         number
+    }
+
+    /// A plain client behind a client relay agent. It begins at once.
+    pub(crate) fn add_plain(&mut self, agent: Ipv6Addr, route: Route) {
+        let number = 0x7000_0000 + u32::try_from(self.plain.len()).unwrap();
+        self.plain.push(Plain::new(self.now, number, agent, route));
+    }
+
+    /// Does something to a plain client, and sends what it leads to.
+    pub(crate) fn with_plain(
+        &mut self,
+        number: usize,
+        act: impl FnOnce(&mut Plain, Instant, &mut Chance) -> Option<Parcel>,
+    ) {
+        let (now, plain) = (self.now, &mut self.plain[number]);
+        let parcel = act(plain, now, &mut self.chance);
+        let installed = plain.address();
+        // Behind the numbers of all hosts.
+        self.witness.installed(1000 + number, installed);
+        if let Some(parcel) = parcel {
+            self.carry(Node::Server, parcel);
+        }
+    }
+
+    pub(crate) fn plain(&self) -> &[Plain] {
+        &self.plain
+    }
+
+    /// What was told of tunnels is what the server's leases say.
+    pub(crate) fn check_tunnels(&self) {
+        if let Some(server) = &self.center.server {
+            self.witness.check_tunnels(self.now, server);
+        }
     }
 
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Net> {
@@ -194,7 +236,7 @@ impl World {
     }
 
     pub(crate) fn all_bound(&self) -> bool {
-        self.hosts.iter().all(|host| host.net.is_bound())
+        self.hosts.iter().all(|host| host.net.is_bound()) && self.plain.iter().all(|p| p.address().is_some())
     }
 
     /// The next thing that happens, not later than `limit`.
@@ -202,7 +244,8 @@ impl World {
         let event = self.queue.first_key_value().map(|((at, _), _)| *at);
         let wake = self.calendar.first().map(|(at, _)| *at);
         let server = self.center.deadline();
-        let next = [event, wake, server].into_iter().fold(None, earliest);
+        let plain = self.plain.iter().map(Plain::next_at).min();
+        let next = [event, wake, server, plain].into_iter().fold(None, earliest);
         let Some(at) = next.filter(|at| *at <= limit) else {
             self.now = limit;
             return false;
@@ -214,8 +257,12 @@ impl World {
             if let Some((_, event)) = self.queue.pop_first() {
                 self.happen(event);
             }
-        } else if let Some((_, number)) = self.calendar.first().copied() {
-            self.with_host(number, |_, _| {});
+        } else if wake.is_some_and(|due| due <= self.now) {
+            if let Some((_, number)) = self.calendar.first().copied() {
+                self.with_host(number, |_, _| {});
+            }
+        } else if let Some(number) = self.plain.iter().position(|plain| plain.next_at() <= self.now) {
+            self.with_plain(number, Plain::act);
         }
         true
     }
@@ -234,6 +281,10 @@ impl World {
             Event::ToServer(parcel) => {
                 self.serve(Input::Datagram(parcel.datagram()));
             }
+            Event::ToPlain(number, parcel) => self.with_plain(number, |plain, now, chance| {
+                plain.hear(now, &parcel.payload, chance);
+                None
+            }),
             Event::Disk(life) => {
                 let released = self.center.disk_done(self.now, life, &mut self.witness);
                 self.send_all(Node::Server, released);
@@ -242,6 +293,9 @@ impl World {
             Event::Restart => {
                 let seed = self.chance.seed();
                 self.center.restart(self.now, seed);
+                if let Some(server) = &self.center.server {
+                    self.witness.reads_tunnels(self.now, server);
+                }
             }
             Event::Command(number, command) => self.command(number, command),
         }
@@ -298,11 +352,35 @@ impl World {
     fn send_all(&mut self, node: Node, effects: Vec<Effect>) {
         for effect in effects {
             let Effect::Send { via, interface, source, to, payload } = effect else { continue };
+            if [Port::Transport6, Port::Server4].contains(&via) {
+                self.send_to_plain(to, payload);
+                continue;
+            }
             let port = if let Port::Upstream6(port) = via { port } else { 547 };
             let Some((link, source)) = self.topology.leaves_by(node, interface, source, *to.ip()) else {
                 continue;
             };
             self.send(node, link, SocketAddrV6::new(source, port, 0, 0), to, &payload);
+        }
+    }
+
+    /// An answer by port 67: to all that hear what their agent gets, or to the address of one.
+    fn send_to_plain(&mut self, to: SocketAddrV6, payload: Vec<u8>) {
+        let message = v4::Message::parse(&payload).unwrap();
+        let information = message.option(code::RELAY_AGENT);
+        let through = information.as_deref().and_then(AgentInformation::parse);
+        let through = through.and_then(|said| said.cra6addr(agent::code::CRA6ADDR).ok());
+        let hears = |plain: &Plain| match through {
+            Some(agent) => plain.is_reached_through_tra() && plain.agent == agent,
+            None => {
+                plain.agent == *to.ip()
+                    || plain.address().is_some_and(|address| address.to_ipv6_mapped() == *to.ip())
+            }
+        };
+        let receivers: Vec<_> = (0..self.plain.len()).filter(|number| hears(&self.plain[*number])).collect();
+        for number in receivers {
+            let parcel = plain::at_67(Port::Transport6, Ipv6Addr::LOCALHOST, 67, *to.ip(), payload.clone());
+            self.carry(Node::Plain(number), parcel);
         }
     }
 
@@ -340,6 +418,7 @@ impl World {
                 Node::Host(number) => Event::ToHost(number, parcel),
                 Node::Agent(agent) => Event::ToAgent(agent, parcel),
                 Node::Server => Event::ToServer(parcel),
+                Node::Plain(number) => Event::ToPlain(number, parcel),
             };
             self.put(at, event);
         }

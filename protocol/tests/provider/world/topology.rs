@@ -21,6 +21,8 @@ pub(crate) enum Node {
     Host(usize),
     Agent(usize),
     Server,
+    /// Behind a client relay agent.
+    Plain(usize),
 }
 
 /// An interface of something that is not a subscriber.

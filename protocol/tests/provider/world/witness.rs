@@ -1,9 +1,14 @@
 //! What must be true after every step, whatever happened before.
 
 use super::Parcel;
-use dhcp4o6_protocol::binding::{ClientKey, Record, Slot4, Slot6, State};
-use dhcp4o6_protocol::provider::{Datagram, Effect};
+use crate::desk::TRA;
+use dhcp4o6_protocol::binding::{Binding4, ClientKey, Record, Slot4, Slot6, State, Transport};
+use dhcp4o6_protocol::prefix::Prefix4;
+use dhcp4o6_protocol::provider::{Datagram, Effect, Notice, Port, TunnelBinding};
+use dhcp4o6_protocol::refused::Refused;
+use dhcp4o6_protocol::role::server::Server;
 use dhcp4o6_protocol::time::Instant;
+use dhcp4o6_protocol::view::{After, Lease};
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
 use dhcp4o6_protocol::wire::relay::Relayed;
 use dhcp4o6_protocol::wire::v4::{self, MessageType, code};
@@ -50,6 +55,8 @@ pub(crate) struct Witness {
     /// Rare things that happened.
     pub(crate) reached: BTreeSet<&'static str>,
     pub(crate) acks: u64,
+    /// What was told of addresses behind client relay agents.
+    tunnels: BTreeMap<Ipv4Addr, TunnelBinding>,
     lines: VecDeque<String>,
 }
 
@@ -74,22 +81,37 @@ impl Witness {
                 Effect::Send { to, payload, .. } => {
                     sends += 1;
                     let asked = asked.expect("nothing is sent that nobody asked for (SEC-07)");
-                    assert_eq!(to.ip(), asked.from.ip(), "an answer goes to whoever asked (SEC-07)");
+                    // One relay agent may give the address of another, if both are believed.
+                    let relayed4 = is_relay_agent(*asked.from.ip());
+                    assert!(
+                        to.ip() == asked.from.ip() || (relayed4 && is_relay_agent(*to.ip())),
+                        "an answer goes to whoever asked (SEC-07)"
+                    );
                     assert!(!to.ip().is_multicast());
                     let direct = asked.payload.first() != Some(&12);
                     assert!(
                         !direct
+                            || relayed4
                             || asked.from.ip().is_unicast_link_local()
                             || payload.len() <= 4 * asked.payload.len(),
                         "amplification (SEC-07)"
                     );
                 }
                 Effect::Frame { .. } => panic!("a server sends no frames"),
+                Effect::Refused(reason @ (Refused::BadCra6addr | Refused::BadOption))
+                    if asked.is_some_and(|asked| asked.via == Port::Server4) =>
+                {
+                    // A part of it is not used, and the rest is.
+                    self.reached.insert(reason.name());
+                }
                 Effect::Refused(reason) => {
                     refused = Some(*reason);
                     self.reached.insert(reason.name());
                 }
-                Effect::Notify(notice) => _ = self.reached.insert(notice.word()),
+                Effect::Notify(notice) => {
+                    self.reached.insert(notice.word());
+                    self.notified(now, notice);
+                }
                 Effect::Journal(Record::Lease4(binding)) => {
                     if binding.state == State::Bound {
                         self.gave_up.remove(&binding.client);
@@ -105,6 +127,36 @@ impl Witness {
         if let Some(inner) = asked.and_then(|asked| inner(asked.payload)) {
             self.heard(now, &inner, refused.is_some());
         }
+    }
+
+    fn notified(&mut self, now: Instant, notice: &Notice) {
+        match notice {
+            Notice::BindingAdded(binding) => {
+                let before = self.tunnels.insert(binding.address, *binding);
+                assert_ne!(before, Some(*binding), "told twice");
+                self.note(format!("{} reached: {binding:?}", now.as_micros()));
+            }
+            Notice::BindingRemoved(binding) => {
+                let before = self.tunnels.remove(&binding.address);
+                assert_eq!(before, Some(*binding), "taken back what was not told");
+                self.note(format!("{} not reached any more: {binding:?}", now.as_micros()));
+            }
+            _ => {}
+        }
+    }
+
+    /// A server that starts tells nothing of what it reads: whoever wants to know asks for it.
+    pub(crate) fn reads_tunnels(&mut self, now: Instant, server: &Server) {
+        self.tunnels = tunnels(server).into_iter().filter(|(_, tunnel)| !is_over(tunnel, now)).collect();
+    }
+
+    /// What was told is what is so. What has just ended, or begins to be told, is let be.
+    pub(crate) fn check_tunnels(&self, now: Instant, server: &Server) {
+        let running = |tunnels: BTreeMap<Ipv4Addr, TunnelBinding>| -> BTreeMap<_, _> {
+            let running = |tunnel: &TunnelBinding| !is_over(tunnel, now + Duration::from_secs(1));
+            tunnels.into_iter().filter(|(_, tunnel)| running(tunnel)).collect()
+        };
+        assert_eq!(running(self.tunnels.clone()), running(tunnels(server)), "what concentrators know");
     }
 
     /// A client's message reached the server.
@@ -126,7 +178,8 @@ impl Witness {
         let message = v4::Message::parse(&inner).expect("what is sent is well formed");
         assert_eq!(message.op, v4::BOOTREPLY);
         assert!(inner.len() >= 300, "GEN-09");
-        assert_eq!(message.option(code::RELAY_AGENT), None);
+        let relayed4 = is_relay_agent(message.giaddr.to_ipv6_mapped());
+        assert!(relayed4 || message.option(code::RELAY_AGENT).is_none());
         let kind = message.kind().expect("nobody asked by BOOTP");
         self.reached.insert(match kind {
             MessageType::OFFER => "offer",
@@ -207,8 +260,37 @@ impl Witness {
     }
 }
 
+/// The addresses that the server's leases say are behind client relay agents.
+fn tunnels(server: &Server) -> BTreeMap<Ipv4Addr, TunnelBinding> {
+    let of = |lease| match lease {
+        Lease::V4(Binding4 {
+            slot: Slot4 { address, ports: None },
+            state: State::Bound,
+            transport: Transport::Agent,
+            source: agent,
+            expires_at: until,
+            ..
+        }) => Some((address, TunnelBinding { address, agent, until })),
+        _ => None,
+    };
+    server.leases(After::Start, 10_000).into_iter().filter_map(of).collect()
+}
+
+/// One that the settings name.
+fn is_relay_agent(address: Ipv6Addr) -> bool {
+    let relay_agents = Prefix4::of(TRA.into(), 29);
+    address.to_ipv4_mapped().is_some_and(|address| relay_agents.contains(address))
+}
+
+fn is_over(tunnel: &TunnelBinding, now: Instant) -> bool {
+    tunnel.until.is_some_and(|end| end <= now)
+}
+
 /// The DHCPv4 message in a query or response, whatever is around it.
 fn inner(payload: &[u8]) -> Option<Vec<u8>> {
+    if matches!(payload.first(), Some(1 | 2)) && payload.len() >= 240 {
+        return Some(payload.to_vec());
+    }
     let relayed = Relayed::parse(payload);
     let message = relayed.as_ref().map_or(payload, |relayed| relayed.message);
     if !matches!(message.first(), Some(20 | 21)) {
