@@ -124,17 +124,6 @@ pub enum AgentKind {
     Lcra,
 }
 
-impl AgentKind {
-    /// The word in the configuration and in object paths.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Relay => "relay",
-            Self::Tra => "tra",
-            Self::Lcra => "lcra",
-        }
-    }
-}
-
 /// The bus's end of one agent.
 #[derive(Clone, Debug)]
 pub struct AgentHandle {

@@ -1,8 +1,8 @@
 //! A laboratory of network namespaces with real peers in it, for tests, the demonstration and measurements.
 //!
 //! A [`Lab`] is a provider and a customer, joined by a veth pair; a [`Plant`] has a relay agent between a provider and two
-//! customers. [`Kea`] or our own [`Provider`] runs at the provider, [`Plain`] DHCPv4 servers behind it, [`StockClient`]s in front, [`Daemon`] at the
-//! customer; [`Capture`], [`Watch`] and [`Bus`] show what crosses the wire, what the kernel did and what the service
+//! customers, [`Premises`] a LAN behind the customer. [`Kea`] or our own [`Provider`] runs at the provider, [`Plain`]
+//! DHCPv4 servers behind it, [`StockClient`]s in front, [`Daemon`] at the customer; [`Capture`], [`Watch`] and [`Bus`] show what crosses the wire, what the kernel did and what the service
 //! says. Everything ends with the value that stands for it, after a panic too. Nothing waits by sleeping: lines of
 //! output, netlink messages, frames and D-Bus signals are awaited, each with a limit.
 //!
@@ -11,6 +11,7 @@
 mod bus;
 mod capture;
 mod clients;
+mod cra;
 mod daemon;
 mod follow;
 mod kea;
@@ -25,6 +26,7 @@ mod watch;
 pub use bus::{Bus, BusClient, Seen};
 pub use capture::{Bootp, Capture, Dhcp, Frame, Plain4};
 pub use clients::{Stock, StockClient};
+pub use cra::{LCRA, Premises, TSV, tra};
 pub use daemon::{Daemon, ctl, program};
 pub use kea::{Kea, KeaSettings, Option88};
 pub use lab::{Lab, Namespace};

@@ -126,7 +126,8 @@ impl Crew {
         // The leases are those of one task at a time.
         let served = running.values().any(|running| running.founded.is_some());
         let missing = places.iter().filter(|(inode, place)| {
-            !running.contains_key(inode) && !self.rests(**inode) && !(served && place.founded.is_some())
+            let waits = self.rests(**inode) || (served && place.founded.is_some());
+            !running.contains_key(inode) && !waits
         });
         let missing = missing.map(|(inode, _)| *inode).collect();
         self.resting.retain(|inode, rest| rest.until > now || running.contains_key(inode));

@@ -1,3 +1,5 @@
 //! Client relay agents and the transport roles, with stock clients in front of them and stock servers behind.
 
 mod clients;
+mod lcra;
+mod tra;
