@@ -14,6 +14,7 @@ mod obtaining;
 mod permit;
 mod relay;
 mod restart;
+mod tap;
 
 /// Settings that take the random pauses out, so that a test takes no longer than what it shows.
 const STATEFUL: &str = "[[link]]\nmatch = \"c0\"\ndhcp6 = \"stateful\"\ndhcp6-max-delay = \"0s\"\n";
