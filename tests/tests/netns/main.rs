@@ -1,6 +1,7 @@
 //! The service in network namespaces, against servers and clients of others. Every test has namespaces, servers and a bus
 //! of its own, so they run side by side. They need root or user namespaces, and those servers: `make test` runs them.
 
+mod aftr;
 mod bad_input;
 mod bus;
 mod control;

@@ -3,7 +3,8 @@
 
 use dhcp4o6_dbus::{RELAY_CLIENT1, SERVER_PATH, SERVER1};
 use dhcp4o6_protocol::wire::v4::MessageType as V4;
-use dhcp4o6_tests::{Bootp, Customer, Frame, Lab, Provider, SOON, Stock, StockClient};
+use dhcp4o6_tests::{Bootp, Customer, Frame, Lab, Process, Provider, SOON, Stock, StockClient};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -329,4 +330,57 @@ fn nobody_has_an_address_that_a_client_looks_for_before_it_takes_it() {
         && frame.octets.get(28..32) == Some(&address.octets()[..])
         && !frame.outgoing));
     assert!(scene.customer.wire.bootp().iter().all(|bootp| !bootp.is(V4::DECLINE)));
+}
+
+/// systemd-networkd with nothing but the device to look after.
+fn networkd(scene: &Scene) -> Process {
+    let dir = scene.lab.dir().join("networkd");
+    std::fs::create_dir_all(&dir).unwrap();
+    let text =
+        format!("[Match]\nName={DEVICE}\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n");
+    std::fs::write(dir.join("device.network"), text).unwrap();
+    // It wants a /run of its own, and believes that udev is not there when /sys cannot be written.
+    let inside = format!(
+        "mount -t tmpfs none /run && mkdir -p /run/systemd/network && cp {}/device.network /run/systemd/network && \
+         mount --bind /sys /sys && mount -o remount,bind,ro /sys && exec /lib/systemd/systemd-networkd",
+        dir.display()
+    );
+    let mut command = scene.lab.customer.command("unshare");
+    command.args(["--mount", "sh", "-c"]).arg(inside).env("SYSTEMD_LOG_LEVEL", "debug");
+    Process::spawn(command, &scene.lab.dir().join("networkd.log"))
+}
+
+#[test]
+#[ignore = "needs namespaces and stock clients"]
+fn networkd_gets_renews_and_releases_a_lease_on_the_device_hcra_03_hcra_22() {
+    let mut scene = Scene::start(20, LINK);
+    scene.wait_carrier(true);
+    let mut networkd = networkd(&scene);
+    let (customer, mark) = (&scene.lab.customer, scene.customer.wire.mark());
+    scene.customer.kernel.until("it has a lease", SOON, || !customer.ipv4(DEVICE).is_empty());
+    let [address] = customer.ipv4(DEVICE)[..] else { panic!("one address") };
+    scene.wait_seen(address);
+    let renewal = scene.customer.wire.wait_bootp(mark, "it renews by unicast", |bootp| {
+        (bootp.from.ip(), bootp.to) == (address.into(), SocketAddr::from((SERVER_ID, 67)))
+            && bootp.is(V4::REQUEST)
+    });
+    // It is content with the answer: the next one is a renewal again.
+    scene
+        .customer
+        .wire
+        .wait_bootp(mark, "it renews again", |bootp| bootp.at > renewal.at && bootp.from == renewal.from);
+    networkd.signal(Signal::SIGTERM);
+    networkd.wait_end(SOON);
+    scene.wait_relayed(mark, V4::RELEASE);
+    assert_eq!(
+        scene
+            .customer
+            .wire
+            .bootp()
+            .iter()
+            .filter(|bootp| bootp.is(V4::DISCOVER) && bootp.from.is_ipv6())
+            .count(),
+        1
+    );
+    scene.assert_no_ipv4_on_the_uplink();
 }
