@@ -12,7 +12,6 @@
 
 mod agent;
 mod endpoint;
-mod external;
 mod identities;
 mod running;
 mod status;
@@ -181,7 +180,7 @@ impl Link {
         self.settings = settings;
         let Some(old) = self.running.take() else { return };
         let mut new = self.fresh(now, out);
-        new.inherit(*old, &self.settings.hcra, out);
+        new.inherit(*old, out);
         self.running = Some(Box::new(new));
         self.with(now, out, Running::begin);
     }
@@ -216,13 +215,7 @@ impl Machine for Link {
             Input::Opened(endpoint, result) => {
                 self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
             }
-            Input::Frame(frame) => {
-                let heard = self.with(now, out, |running, cx| running.base.external.on_frame(frame, cx));
-                if let Some(Err(refused)) = heard {
-                    out.push(Effect::Refused(refused));
-                    return;
-                }
-            }
+            Input::Frame(_) => {}
             Input::Resolved(found) => {
                 let addresses = found.as_ref().map(|(addresses, _)| addresses.as_slice());
                 self.with(now, out, |running, cx| running.base.agent.on_resolved(addresses, cx));

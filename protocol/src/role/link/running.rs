@@ -9,7 +9,6 @@ pub(super) use transport::Transport;
 
 use super::agent::Agent;
 use super::endpoint::Endpoint;
-use super::external::External;
 use crate::client6::Client6;
 use crate::facts::{LinkFacts, Noted};
 use crate::ids::{Duid, EndpointId, Iaid};
@@ -19,7 +18,7 @@ use crate::record::LinkRecord;
 use crate::rng::Rng;
 use crate::role::bucket::Bucket;
 use crate::role::client4o6::Around;
-use crate::settings::{HcraClient, HcraSettings, LinkSettings, Mode, Profile};
+use crate::settings::{LinkSettings, Mode, Profile};
 use crate::time::{Instant, earliest};
 use stage6::permit_options;
 use std::net::Ipv4Addr;
@@ -168,11 +167,7 @@ pub(super) struct Base {
     pub(super) native: Native,
     /// The host Client Relay Agent.
     pub(super) agent: Agent,
-    /// What it has besides when its client is one of others.
-    pub(super) external: External,
     transport: Transport,
-    /// The built-in client rests while the agent is the way.
-    is_external: bool,
     /// Until then a server may yet give leave for 4o6, where either way would do.
     undecided_until: Option<Instant>,
     /// Whether there is leave for 4o6 is known, as far as it will be.
@@ -260,9 +255,7 @@ impl Running {
                 leave: remembered_permit(settings, record).map_or(Leave::None, Leave::Suspended),
                 native: Native::Unknown,
                 agent: Agent::new(&settings.hcra),
-                external: External::new(&settings.hcra),
                 transport: Transport::first(settings.mode),
-                is_external: settings.hcra.client == HcraClient::External,
                 undecided_until: None,
                 decided: false,
                 lacks_echo: false,
@@ -312,10 +305,9 @@ impl Running {
 
     /// Takes over what a change of settings does not end: the open socket, and what the kernel has. What is on targets
     /// of endpoints that are gone, or are others now, goes.
-    pub(super) fn inherit(&mut self, mut old: Self, hcra: &HcraSettings, out: &mut Effects) {
+    pub(super) fn inherit(&mut self, mut old: Self, out: &mut Effects) {
         self.base.socket = old.base.socket;
         self.base.agent.inherit(&old.base.agent);
-        self.base.external.inherit(old.base.external, hcra);
         for endpoint in &mut self.endpoints {
             if let Some(old) = old.endpoints.iter_mut().find(|old| old.iaid == endpoint.iaid) {
                 endpoint.inherit(old);
@@ -423,7 +415,7 @@ impl Running {
             Port::Direct4(id, address) => {
                 self.of(id, cx, |endpoint, base, cx| endpoint.on_direct_opened(address, result, base, cx));
             }
-            Port::Tap => self.base.external.on_opened(result, cx),
+            Port::Tap => {}
             Port::Arp(id) => {
                 if let Err(error) = result {
                     self.of(id, cx, |endpoint, base, cx| endpoint.on_arp_failed(error, base, cx));
@@ -502,7 +494,6 @@ impl Running {
             endpoint.clear(cx);
         });
         self.base.agent.end(cx);
-        self.base.end_external(cx);
         cx.out.push(Effect::Close(Port::Client6));
         self.each(cx, |endpoint, _, cx| endpoint.end_check(cx));
     }
@@ -556,9 +547,6 @@ impl Running {
             self.clear(cx);
         }
         self.base.agent.end(cx);
-        if command == Command::Stop {
-            self.base.end_external(cx);
-        }
         cx.out.push(Effect::Close(Port::Client6));
         self.base.ending = Ending::Done;
     }
@@ -570,7 +558,6 @@ impl Running {
         self.clear(cx);
         self.save(cx);
         self.base.agent.end(cx);
-        self.base.end_external(cx);
         cx.out.push(Effect::Close(Port::Client6));
         self.base.ending = Ending::Done;
     }
@@ -613,7 +600,6 @@ impl Running {
             self.base.check_native(Some(retry), cx);
         }
         self.base.agent.on_deadline(cx);
-        self.base.external.on_deadline(cx);
         self.each(cx, Endpoint::on_deadline);
         if self.base.save_at.is_some_and(|at| at <= cx.now) {
             self.save(cx);
@@ -635,19 +621,10 @@ impl Running {
             Native::Unknown | Native::Checking(_) | Native::Clear(_) => None,
         };
         let endpoints = self.endpoints.iter().map(Endpoint::deadline);
-        [
-            base.client6.deadline(),
-            flap,
-            socket,
-            native,
-            base.agent.deadline(),
-            base.external.deadline(),
-            base.undecided(),
-            base.save_at,
-        ]
-        .into_iter()
-        .chain(endpoints)
-        .fold(None, earliest)
+        [base.client6.deadline(), flap, socket, native, base.agent.deadline(), base.undecided(), base.save_at]
+            .into_iter()
+            .chain(endpoints)
+            .fold(None, earliest)
     }
 }
 

@@ -4,7 +4,7 @@ use super::Link;
 use super::endpoint::Endpoint;
 use super::running::{Base, Leave, Running, Socket, Transport, socket_reason};
 use crate::role::client4o6;
-use crate::settings::{HcraClient, Mode};
+use crate::settings::Mode;
 use crate::status::{EndpointStatus, LinkState, Status};
 use crate::time::Instant;
 
@@ -109,11 +109,7 @@ impl Running {
             Transport::Hcra => self.base.agent.servers().to_vec(),
         };
         if link.settings.mode == Mode::Hcra || self.base.transport() == Transport::Hcra {
-            let mut hcra = self.base.agent.status(&link.settings.hcra);
-            if link.settings.hcra.client == HcraClient::External {
-                self.base.external.describe(&mut hcra);
-            }
-            status.hcra = Some(hcra);
+            status.hcra = Some(self.base.agent.status(&link.settings.hcra));
         }
         for endpoint in &self.endpoints {
             let mut client4 = endpoint.engine.status();
@@ -169,11 +165,6 @@ impl Endpoint {
             (Some("agent-socket"), _) => match base.agent.trouble() {
                 Some(trouble) => (LinkState::Failed, trouble),
                 None => (LinkState::Acquiring, "starting"),
-            },
-            (Some("external-client"), _) => match base.external.trouble() {
-                Some(trouble) => (LinkState::Failed, trouble),
-                // Whatever IPv4 there is is the other client's.
-                None => (LinkState::NotEnabled, "external-client"),
             },
             (Some("source-address"), _) => (LinkState::WaitIpv6, "no-source-address"),
             (Some("operator"), _) => (LinkState::Down, "released"),

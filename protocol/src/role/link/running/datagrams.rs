@@ -9,7 +9,7 @@ use crate::params::SERVER6_PORT;
 use crate::permit::WireProfile;
 use crate::refused::Refused;
 use crate::role::client4o6;
-use crate::settings::{HcraClient, LinkSettings, Profile};
+use crate::settings::{LinkSettings, Profile};
 use crate::wire::o6::CodePoints;
 use crate::wire::v4;
 use crate::wire::v6::{self, Message, MessageType};
@@ -30,9 +30,6 @@ impl Running {
             Port::Arp(id) => {
                 self.of(id, cx, |endpoint, base, cx| endpoint.hear_arp(datagram.payload, base, cx));
                 Ok(())
-            }
-            Port::Cra6(_) if cx.settings.hcra.client == HcraClient::External => {
-                self.base.external.on_datagram(datagram, cx)
             }
             Port::Cra6(address) => {
                 let octets = self.base.agent.hear(address, datagram, cx)?;

@@ -3,7 +3,7 @@
 use super::super::agent::may_run;
 use super::{Base, Cx, Native, Running};
 use crate::role::client4o6::{self, Around};
-use crate::settings::{HcraClient, Mode};
+use crate::settings::Mode;
 use crate::time::Instant;
 use std::net::Ipv6Addr;
 
@@ -67,16 +67,8 @@ impl Base {
     pub(in crate::role::link) fn agent_waits(&self) -> Option<&'static str> {
         match self.transport {
             Transport::Dhcp4o6 => None,
-            Transport::Hcra if self.agent.waiting_for().is_none() && self.is_external => {
-                Some("external-client")
-            }
             Transport::Hcra => self.agent.waiting_for(),
         }
-    }
-
-    /// There is no client of others any more.
-    pub(super) fn end_external(&mut self, cx: &mut Cx<'_>) {
-        self.external.place(false, &self.agent, cx);
     }
 
     /// When the link decides by itself.
@@ -93,7 +85,6 @@ impl Running {
         }
         if !may_run(cx.settings) {
             self.base.agent.end(cx);
-            self.base.end_external(cx);
             return;
         }
         let base = &mut self.base;
@@ -122,8 +113,6 @@ impl Running {
                 base.agent.place(&servers, lacks_permit.then_some("permit"), cx);
             }
         }
-        base.is_external = cx.settings.hcra.client == HcraClient::External;
-        base.external.place(base.is_external && base.transport == Transport::Hcra, &base.agent, cx);
         if base.native == Native::Unknown && base.agent_waits() == Some("agent-socket") {
             // Now and not when the socket is there, which is followed by a DISCOVER at once.
             base.check_native(None, cx);
