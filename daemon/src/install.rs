@@ -4,7 +4,6 @@
 mod addresses6;
 mod lease4;
 
-use crate::clock::now;
 use crate::namespace::Access;
 use addresses6::Addresses6;
 use dhcp4o6_netlink::apply::Placement;
