@@ -70,7 +70,8 @@ pub enum Side {
 /// The configuration has both sides and nobody said which to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "the configuration has links and a server or relay agents: choose with --side subscriber or --side provider"
+    "the configuration has links or agents of a subscriber, and a server or relay agents of a provider: choose with --side \
+     subscriber or --side provider"
 )]
 pub struct BothSides;
 

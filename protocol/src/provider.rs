@@ -16,7 +16,8 @@ pub struct Interface {
     pub name: String,
     /// Up, with carrier.
     pub running: bool,
-    /// IPv6 addresses that passed duplicate address detection, in the kernel's order.
+    /// IPv6 addresses that passed duplicate address detection, in the kernel's order, but temporary ones behind the others
+    /// and deprecated ones last.
     pub addresses: Vec<Ipv6Addr>,
     /// IPv4 addresses, in the kernel's order.
     pub addresses4: Vec<Ipv4Addr>,

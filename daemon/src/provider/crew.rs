@@ -17,6 +17,7 @@ use dhcp4o6_protocol::provider::Interface;
 use dhcp4o6_protocol::role::server::Server;
 use dhcp4o6_protocol::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -306,7 +307,7 @@ fn interfaces(monitor: &Monitor, names: &BTreeSet<String>, everywhere: bool) -> 
 }
 
 /// The usable of these, those first that are there to stay.
-fn lasting_first(mut addresses: Vec<Address6>) -> Vec<std::net::Ipv6Addr> {
+fn lasting_first(mut addresses: Vec<Address6>) -> Vec<Ipv6Addr> {
     addresses.retain(Address6::usable);
     addresses.sort_by_key(|address| (address.deprecated, address.temporary));
     addresses.into_iter().map(|address| address.address).collect()
@@ -318,4 +319,36 @@ pub fn hardware(monitor: &Monitor, names: &[String]) -> HardwareAddress {
         |name: &String| monitor.links().find(|link| link.name == *name || link.alt_names.contains(name));
     let mut addresses = names.iter().filter_map(link).map(|link| &link.hardware);
     addresses.find(|address| !address.octets.is_empty()).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_there_to_stay_goes_before_one_that_is_not() {
+        let address = |text: &str, change: fn(&mut Address6)| {
+            let address = text.parse().unwrap();
+            let mut fact = Address6 {
+                address,
+                prefix_len: 64,
+                tentative: false,
+                duplicate: false,
+                deprecated: false,
+                temporary: false,
+            };
+            change(&mut fact);
+            fact
+        };
+        let addresses = vec![
+            address("2001:db8::1", |fact| fact.deprecated = true),
+            address("2001:db8::2", |fact| fact.temporary = true),
+            address("2001:db8::3", |fact| fact.tentative = true),
+            address("2001:db8::4", |_| {}),
+            address("2001:db8::5", |fact| fact.duplicate = true),
+            address("2001:db8::6", |_| {}),
+        ];
+        let order = lasting_first(addresses).into_iter().map(|address| address.segments()[7]);
+        assert_eq!(order.collect::<Vec<_>>(), [4, 6, 2, 1]);
+    }
 }

@@ -106,3 +106,41 @@ fn an_agent_goes_on_from_another_address_and_its_namespace_may_come_late() {
     assert_eq!(client.wait_renewed(mark, SOON), first);
     assert_ne!(first, Ipv4Addr::UNSPECIFIED);
 }
+
+/// The customer's own link has a client relay agent too, at another address.
+const LINK: &str = "\
+[[link]]
+match = \"c0\"
+mode = \"hcra\"
+[link.hcra]
+source = \"2001:db8:6::2\"
+servers = [\"2001:db8:6::1\"]
+[[lcra]]
+name = \"lan\"
+clients = \"lan0\"
+upstream = \"c0\"
+source = \"2001:db8:6::3\"
+";
+
+#[test]
+#[ignore = "needs namespaces"]
+fn an_agent_without_servers_has_those_that_its_link_knows_and_follows_them() {
+    let premises = Premises::new();
+    let server = Provider::start(&premises.lab, TSV);
+    premises.lab.customer.ip("addr add 2001:db8:6::3/64 dev c0 nodad");
+    let mut customer = Customer::start(&premises.lab, LINK);
+    customer.client.wait_lcra("lan", "running", "");
+    assert_eq!(customer.client.lcra("lan", "ServersFrom"), "link");
+    assert_eq!(customer.client.lcra("lan", "Source"), "2001:db8:6::3");
+    let client = StockClient::start(&premises.host, Stock::Udhcpc, "e0", &premises.lab.dir().join("udhcpc"));
+    let address = client.wait_lease(0, SOON);
+    customer.wait_bound("c0");
+    assert_eq!(server.leases4().len(), 2, "the router's and {address}");
+    customer.daemon.reload(&format!("duid = \"uuid\"\n{}", LINK.replace("6::1\"", "6::7\"")));
+    customer.client.until("the other server", SOON, |client| {
+        (client.lcra("lan", "Servers") == json!(["2001:db8:6::7"])).then_some(())
+    });
+    customer.daemon.reload(&format!("duid = \"uuid\"\n{}", LINK.replace("\"hcra\"", "\"off\"")));
+    customer.client.wait_lcra("lan", "failed", "no-servers");
+    assert_eq!(customer.client.lcra("lan", "ServersFrom"), "");
+}
