@@ -22,22 +22,25 @@ help:
 	@echo 'make bench   measure time, memory, size and load beside the peers; ROWS=server for a part'
 	@echo 'make help    this list'
 	@echo
-	@echo 'PEER=kea     demonstration with Kea as the provider instead of our own'
+	@echo 'SCENE=hcra   demonstration of a host agent; lcra: of an on-link agent; tra: of a relay to stock servers'
+	@echo 'PEER=kea     demonstration with Kea as the provider instead of our own; for tra also isc, dnsmasq'
 	@echo 'RELEASE=1    demonstration with the release build (small and slow to build)'
 
 # ---- the demonstration
 
-PEER ?= own
+SCENE ?= 4o6
+PEER ?=
 PROFILE := $(if $(RELEASE),release,dev)
 BUILT := $(TARGET)/$(if $(RELEASE),release,debug)
 
 demo:
-	@case '$(PEER)' in own|kea) ;; *) echo 'demo: PEER is own or kea' >&2; exit 2 ;; esac
+	@case '$(SCENE)-$(PEER)' in 4o6-|4o6-own|4o6-kea|hcra-|lcra-|tra-|tra-kea|tra-isc|tra-dnsmasq) ;; \
+	  *) echo 'demo: SCENE is 4o6 (PEER own or kea), hcra, lcra, or tra (PEER kea, isc or dnsmasq)' >&2; exit 2 ;; esac
 	@tests/needs build lab
 	@tests/in-lab --possible
 	@echo '==> building ($(if $(RELEASE),release: small and slow to build,debug: quick to build))'
 	@$(CARGO) build --quiet --locked --profile $(PROFILE) -p dhcp4o6d -p dhcp4o6ctl -p dhcp4o6-demo
-	@tests/in-lab '$(BUILT)/dhcp4o6-demo' '$(PEER)'
+	@tests/in-lab '$(BUILT)/dhcp4o6-demo' '$(SCENE)' '$(PEER)'
 
 # ---- tests
 

@@ -78,7 +78,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), String> {
     let mut places = [
         Place::customer("host 1", &first.wire, &mut first.client, &first.kernel),
         Place::customer("host 2", &second.wire, &mut second.client, &second.kernel),
-        Place::wire("relay", &between),
+        Place::relay("relay", &between),
     ];
     if !follow(screen, start, &mut places) {
         for bus in [&first.bus, &second.bus] {

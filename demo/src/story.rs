@@ -5,8 +5,8 @@ use crate::show::{Kind, Screen};
 use dhcp4o6_protocol::wire::relay::Relayed;
 use dhcp4o6_protocol::wire::v6::{Message, MessageType};
 use dhcp4o6_protocol::wire::{v4, v6_option::OptionCode};
-use dhcp4o6_tests::{BusClient, Capture, Change, Dhcp, Watch};
-use std::net::Ipv4Addr;
+use dhcp4o6_tests::{Bootp, BusClient, Capture, Change, Dhcp, Watch};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 /// How often the screen catches up. Times are those of the events.
@@ -16,13 +16,35 @@ const REFRESH: Duration = Duration::from_millis(20);
 pub(crate) struct Place<'a> {
     who: &'static str,
     wire: &'a Capture,
-    /// At customers.
-    customer: Option<(&'a mut BusClient, &'a Watch)>,
+    end: End<'a>,
+    /// Messages of these ports are shown.
+    ports: Ports,
     frames: usize,
     changes: usize,
     signals: usize,
     bound: bool,
     steps: Vec<(&'static str, Instant)>,
+}
+
+/// What is there besides the wire.
+enum End<'a> {
+    /// Nothing that concerns us.
+    Nothing,
+    /// Our service, and the kernel.
+    Service(&'a mut BusClient, &'a Watch),
+    /// Somebody else's client, and the kernel.
+    Stock(&'a Watch),
+}
+
+/// Which messages are shown of a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    /// DHCPv6, except what customers and relay agents say to each other, which customers show.
+    Relayed,
+    /// DHCPv6, all of it.
+    Dhcp6,
+    /// DHCPv4 of port 67, over IPv4 and IPv6.
+    Bootp,
 }
 
 struct Event {
@@ -33,60 +55,96 @@ struct Event {
 }
 
 impl<'a> Place<'a> {
-    /// A place where only the wire can be seen.
-    pub(crate) fn wire(who: &'static str, wire: &'a Capture) -> Self {
-        Self {
-            who,
-            wire,
-            customer: None,
-            frames: wire.mark(),
-            changes: 0,
-            signals: 0,
-            bound: true,
-            steps: Vec::new(),
-        }
+    /// A relay agent.
+    pub(crate) fn relay(who: &'static str, wire: &'a Capture) -> Self {
+        Self::new(who, wire, End::Nothing, Ports::Relayed)
     }
 
-    /// A customer, until its service says that IPv4 is bound.
+    /// A place between clients and servers of DHCPv4 over IPv6.
+    pub(crate) fn agent(who: &'static str, wire: &'a Capture) -> Self {
+        Self::new(who, wire, End::Nothing, Ports::Bootp)
+    }
+
+    /// A customer with DHCPv4 over DHCPv6, until its service says that IPv4 is bound.
     pub(crate) fn customer(
         who: &'static str,
         wire: &'a Capture,
         client: &'a mut BusClient,
         kernel: &'a Watch,
     ) -> Self {
-        Self { customer: Some((client, kernel)), bound: false, ..Self::wire(who, wire) }
+        Self::new(who, wire, End::Service(client, kernel), Ports::Dhcp6)
+    }
+
+    /// A customer with DHCPv4 over IPv6, until its service says that IPv4 is bound.
+    pub(crate) fn host(
+        who: &'static str,
+        wire: &'a Capture,
+        client: &'a mut BusClient,
+        kernel: &'a Watch,
+    ) -> Self {
+        Self::new(who, wire, End::Service(client, kernel), Ports::Bootp)
+    }
+
+    /// A host with somebody else's client, until its kernel has an IPv4 address.
+    pub(crate) fn stock(who: &'static str, wire: &'a Capture, kernel: &'a Watch) -> Self {
+        Self::new(who, wire, End::Stock(kernel), Ports::Bootp)
+    }
+
+    fn new(who: &'static str, wire: &'a Capture, end: End<'a>, ports: Ports) -> Self {
+        let bound = matches!(end, End::Nothing);
+        Self { who, wire, end, ports, frames: wire.mark(), changes: 0, signals: 0, bound, steps: Vec::new() }
     }
 
     fn packets(&mut self, events: &mut Vec<Event>) {
         let frames = self.wire.frames();
-        for dhcp in frames.iter().skip(self.frames).filter_map(|frame| frame.dhcp()) {
-            // A relay agent's side of the customers' links would show everything twice.
-            let relayed = matches!(dhcp.kind, MessageType::RELAY_FORW | MessageType::RELAY_REPL);
-            if self.customer.is_none() && !relayed {
-                continue;
-            }
-            let arrow = if dhcp.outgoing { "-->" } else { "<--" };
-            let text = format!("{arrow} {}", describe(&dhcp));
-            events.push(Event { at: dhcp.at, who: self.who, kind: Kind::Wire, text });
-            match (dhcp.kind, dhcp.outgoing) {
-                (MessageType::REPLY, false) => self.step("DHCPv6 configured, 4o6 enabled", dhcp.at),
-                (MessageType::DHCPV4_QUERY, true) => self.step("first DHCPv4-query", dhcp.at),
-                (_, true) => self.step("first DHCPv6 message", dhcp.at),
-                _ => {}
+        for frame in frames.iter().skip(self.frames) {
+            match self.ports {
+                Ports::Bootp => frame.bootp().map_or((), |bootp| self.bootp(&bootp, events)),
+                Ports::Relayed | Ports::Dhcp6 => frame.dhcp().map_or((), |dhcp| self.dhcp(&dhcp, events)),
             }
         }
         self.frames = frames.len();
     }
 
+    fn dhcp(&mut self, dhcp: &Dhcp, events: &mut Vec<Event>) {
+        // A relay agent's side of the customers' links would show everything twice.
+        let relayed = matches!(dhcp.kind, MessageType::RELAY_FORW | MessageType::RELAY_REPL);
+        if self.ports == Ports::Relayed && !relayed {
+            return;
+        }
+        self.sent(events, dhcp.at, dhcp.outgoing, &describe(dhcp));
+        match (dhcp.kind, dhcp.outgoing) {
+            (MessageType::REPLY, false) => self.step("DHCPv6 configured, 4o6 enabled", dhcp.at),
+            (MessageType::DHCPV4_QUERY, true) => self.step("first DHCPv4-query", dhcp.at),
+            (_, true) => self.step("first DHCPv6 message", dhcp.at),
+            _ => {}
+        }
+    }
+
+    fn bootp(&mut self, bootp: &Bootp, events: &mut Vec<Event>) {
+        self.sent(events, bootp.at, bootp.outgoing, &describe4(bootp));
+        match (bootp.kind(), bootp.outgoing) {
+            (Some(v4::MessageType::DISCOVER), true) => self.step("first DISCOVER", bootp.at),
+            (Some(v4::MessageType::OFFER), false) => self.step("OFFER", bootp.at),
+            (Some(v4::MessageType::ACK), false) => self.step("ACK", bootp.at),
+            _ => {}
+        }
+    }
+
+    fn sent(&self, events: &mut Vec<Event>, at: Instant, outgoing: bool, what: &str) {
+        let arrow = if outgoing { "-->" } else { "<--" };
+        events.push(Event { at, who: self.who, kind: Kind::Wire, text: format!("{arrow} {what}") });
+    }
+
     fn kernel(&mut self, events: &mut Vec<Event>) {
-        let Some((_, kernel)) = &self.customer else { return };
+        let (End::Service(_, kernel) | End::Stock(kernel)) = &self.end else { return };
         let changes = kernel.changes();
         let mut reached = None;
         for (at, change) in changes.iter().skip(self.changes) {
             let text = match change {
                 Change::Address(address) if *address != Ipv4Addr::LOCALHOST => {
                     reached = Some(*at);
-                    format!("c0 has {address}")
+                    format!("has {address}")
                 }
                 Change::Route(route) => format!("route {route}"),
                 _ => continue,
@@ -95,12 +153,13 @@ impl<'a> Place<'a> {
         }
         self.changes = changes.len();
         if let Some(at) = reached {
+            self.bound |= matches!(self.end, End::Stock(_));
             self.step("IPv4 address on the link", at);
         }
     }
 
     fn signals(&mut self, events: &mut Vec<Event>) {
-        let Some((client, _)) = &mut self.customer else { return };
+        let End::Service(client, _) = &mut self.end else { return };
         let mut bound_at = None;
         let seen = client.seen();
         for signal in seen.iter().skip(self.signals).filter(|signal| signal.member == "StateChanged") {
@@ -176,4 +235,19 @@ fn describe(dhcp: &Dhcp) -> String {
         },
     );
     if relayed.is_ok() { format!("{} {{ {inside} }}", dhcp.kind) } else { inside }
+}
+
+/// A DHCPv4 message in a line: what it is, and what it has gone through.
+fn describe4(bootp: &Bootp) -> String {
+    let Ok(message) = v4::Message::parse(&bootp.payload) else { return "?".to_owned() };
+    let kind = message.kind().map_or_else(|| "?".to_owned(), |kind| kind.to_string());
+    let offered =
+        if message.yiaddr.is_unspecified() { String::new() } else { format!(" {}", message.yiaddr) };
+    let way = match (bootp.from.ip(), bootp.to.ip()) {
+        (IpAddr::V6(from), IpAddr::V6(to)) => format!("over IPv6, {from} to {to}"),
+        (_, IpAddr::V4(Ipv4Addr::BROADCAST)) => "IPv4 broadcast".to_owned(),
+        (from, to) => format!("over IPv4, {from} to {to}"),
+    };
+    let agent = message.option(v4::code::RELAY_AGENT).map_or("", |_| ", option 82");
+    format!("{kind}{offered} ({way}{agent})")
 }

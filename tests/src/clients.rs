@@ -83,6 +83,19 @@ impl StockClient {
     /// # Panics
     /// When it is not installed or does not start.
     pub fn start(namespace: &Namespace, make: Stock, interface: &str, dir: &Path) -> Self {
+        Self::run(namespace, make, interface, dir, true)
+    }
+
+    /// As [`StockClient::start`], leaving the interface's addresses to others. dhcpcd cannot.
+    ///
+    /// # Panics
+    /// When it is not installed or does not start.
+    pub fn watch(namespace: &Namespace, make: Stock, interface: &str, dir: &Path) -> Self {
+        assert!(make != Stock::Dhcpcd, "it configures by itself");
+        Self::run(namespace, make, interface, dir, false)
+    }
+
+    fn run(namespace: &Namespace, make: Stock, interface: &str, dir: &Path, configures: bool) -> Self {
         fs::create_dir_all(dir).expect("a directory for the client");
         let script = dir.join("script");
         fs::write(&script, SCRIPT).expect("the script can be written");
@@ -115,11 +128,13 @@ impl StockClient {
                 );
                 let mut command = namespace.command("unshare");
                 command.args(["--mount", "sh", "-c"]).arg(inside);
-                command.env("by_itself", "1");
                 command
             }
         };
         client.env("interface", interface);
+        if make == Stock::Dhcpcd || !configures {
+            client.env("by_itself", "1");
+        }
         let process = Process::spawn(client, &dir.join(format!("{}.log", make.program())));
         Self {
             make,
