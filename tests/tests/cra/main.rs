@@ -1,5 +1,6 @@
 //! Client relay agents and the transport roles, with stock clients in front of them and stock servers behind.
 
+mod arrangements;
 mod clients;
 mod lcra;
 mod tra;
