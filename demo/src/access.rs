@@ -2,8 +2,10 @@
 
 use dhcp4o6_tests::{Namespace, Plant};
 
-/// The provider's address, that of its TSV or TRA.
-pub(crate) const PROVIDER: &str = "2001:db8:6::1";
+/// The subscribers' addresses.
+pub(crate) const FIRST: &str = "2001:db8:11::c";
+/// See [`FIRST`].
+pub(crate) const SECOND: &str = "2001:db8:12::c";
 /// An address of the provider, beyond the links, and the name of its DHCPv4 server.
 pub(crate) const BEYOND: &str = "198.51.100.1";
 
@@ -16,7 +18,7 @@ pub(crate) enum Ends {
     Lan,
 }
 
-/// Numbers the links, and lets IPv6 pass: 2001:db8:11::c and 2001:db8:12::c are the subscribers'. IPv4 has IPv6 next hops
+/// Numbers the links but for the subscribers' ends, and lets IPv6 pass. IPv4 has IPv6 next hops
 /// between routers, so that those links need no IPv4 address: 192.0.2.0/25 is the first subscriber's, 192.0.2.128/25 the other
 /// one's.
 pub(crate) fn network(ends: [Ends; 2]) -> Plant {
@@ -29,20 +31,23 @@ pub(crate) fn network(ends: [Ends; 2]) -> Plant {
     provider.ip("addr del 192.0.2.1/24 dev s0");
     provider.ip("-6 route add default via 2001:db8:6::2");
     provider.ip("route replace 192.0.2.0/24 via inet6 2001:db8:6::2 dev s0");
-    access.ip("route add default via inet6 2001:db8:6::1 dev w0");
-    let links = [
-        (&plant.lab.customer, "r1", "2001:db8:11::", "192.0.2.0/25", "192.0.2.1/25"),
-        (&plant.neighbour, "r2", "2001:db8:12::", "192.0.2.128/25", "192.0.2.129/25"),
-    ];
-    for ((subscriber, link, network, ipv4, router), ends) in links.into_iter().zip(ends) {
-        subscriber.ip(&format!("addr add {network}c/64 dev c0 nodad"));
-        subscriber.ip(&format!("-6 route add default via {network}1"));
+    access.ip("-4 route add default via inet6 2001:db8:6::1 dev w0");
+    let links =
+        [("r1", FIRST, "192.0.2.0/25", "192.0.2.1/25"), ("r2", SECOND, "192.0.2.128/25", "192.0.2.129/25")];
+    for ((link, subscriber, ipv4, router), ends) in links.into_iter().zip(ends) {
         match ends {
             Ends::Host => access.ip(&format!("addr add {router} dev {link}")),
-            Ends::Lan => access.ip(&format!("route add {ipv4} via inet6 {network}c dev {link}")),
+            Ends::Lan => access.ip(&format!("route add {ipv4} via inet6 {subscriber} dev {link}")),
         }
     }
     plant
+}
+
+/// Gives a subscriber the IPv6 address that it is to have, and the way out.
+pub(crate) fn connect(subscriber: &Namespace, address: &str) {
+    subscriber.ip(&format!("addr add {address}/64 dev c0 nodad"));
+    let gateway = address.trim_end_matches('c');
+    subscriber.ip(&format!("-6 route add default via {gateway}1"));
 }
 
 /// Makes a subscriber's namespace a router: IPv4 leaves it by its IPv6 next hop, and `router`, with prefix length, is its
@@ -50,5 +55,5 @@ pub(crate) fn network(ends: [Ends; 2]) -> Plant {
 pub(crate) fn route(subscriber: &Namespace, gateway: &str, router: &str) {
     subscriber.set("net/ipv4/ip_forward", "1");
     subscriber.ip(&format!("addr add {router} dev lan0"));
-    subscriber.ip(&format!("route add default via inet6 {gateway} dev c0"));
+    subscriber.ip(&format!("-4 route add default via inet6 {gateway} dev c0"));
 }

@@ -1,6 +1,6 @@
 //! Two hosts whose agents bring DHCPv4 to an IPv6-transport server: one with the client built in, one with udhcpc.
 
-use crate::access::{BEYOND, Ends, PROVIDER, network};
+use crate::access::{BEYOND, Ends, FIRST, SECOND, connect, network};
 use crate::show::{Kind, Screen};
 use crate::story::{Place, follow};
 use crate::{LIMIT, answers, stop};
@@ -65,12 +65,16 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), String> {
     let mut first = Customer::start(&plant.lab, BUILTIN);
     screen.fact("host 1: dhcp4o6d is the agent and the client:");
     screen.quote(BUILTIN);
-    let start = Instant::now();
     let mut second = Customer::start_in(&plant.lab, &plant.neighbour, "neighbour", EXTERNAL);
     screen.fact("host 2: dhcp4o6d is the agent, for the client on hcra-c0, and puts what that gets on c0:");
     screen.quote(EXTERNAL);
 
     screen.heading("IPv4 over IPv6-only links");
+    let start = Instant::now();
+    connect(&plant.lab.customer, FIRST);
+    screen.event(start.elapsed(), "host 1", Kind::Link, &format!("c0 gets {FIRST}"));
+    connect(&plant.neighbour, SECOND);
+    screen.event(start.elapsed(), "host 2", Kind::Link, &format!("c0 gets {SECOND}"));
     second.kernel.until("hcra-c0 is there", LIMIT, || plant.neighbour.has("hcra-c0"));
     let udhcpc =
         StockClient::watch(&plant.neighbour, Stock::Udhcpc, "hcra-c0", &plant.lab.dir().join("udhcpc"));
@@ -114,9 +118,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), String> {
     screen.fact("udhcpc has given its lease back");
     stop(&mut [&mut first.daemon, &mut second.daemon, &mut provider.daemon])?;
     drop((first, second, provider, between, plant));
-    screen.fact(&format!(
-        "all stopped in good order; namespaces and files are removed ({PROVIDER} was the server)"
-    ));
+    screen.fact("all stopped in good order; namespaces and files are removed");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A home whose hosts run the DHCPv4 clients they came with, and a router that brings them to an IPv6-transport server.
 
-use crate::access::{BEYOND, Ends, network, route};
+use crate::access::{BEYOND, Ends, FIRST, connect, network, route};
 use crate::show::{Kind, Screen};
 use crate::story::{Place, follow};
 use crate::{LIMIT, answers, stop};
@@ -39,6 +39,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), String> {
     let plant = network([Ends::Lan, Ends::Lan]);
     let home = &plant.lab.customer;
     let hosts = lan(&plant.lab, home);
+    connect(home, FIRST);
     route(home, "2001:db8:11::1", "192.0.2.1/25");
     screen.picture(&[
         "  pc     dhclient h0 --+",

@@ -1,7 +1,7 @@
 //! A host and a home behind client relay agents, an IPv6-transport relay agent, and behind it a DHCPv4 server that knows
 //! nothing of all that.
 
-use crate::access::{BEYOND, Ends, network, route};
+use crate::access::{BEYOND, Ends, FIRST, SECOND, connect, network, route};
 use crate::show::{Kind, Screen};
 use crate::story::{Place, follow};
 use crate::{LIMIT, answers, stop};
@@ -66,7 +66,6 @@ pub(crate) fn run(screen: &mut Screen, make: Make) -> Result<(), String> {
     let mut host = Customer::start(&plant.lab, HOST);
     screen.fact("host: dhcp4o6d is the agent and the client:");
     screen.quote(HOST);
-    let start = Instant::now();
     let mut router = Customer::start_in(&plant.lab, home, "home", LCRA);
     screen.fact("home: dhcp4o6d is the on-link client relay agent:");
     screen.quote(LCRA);
@@ -74,6 +73,10 @@ pub(crate) fn run(screen: &mut Screen, make: Make) -> Result<(), String> {
     screen.heading("IPv4 over IPv6-only links");
     let (wire, kernel) = (Capture::start(&pc), Watch::open(&pc));
     let behind = Capture::start(&server.namespace);
+    connect(home, SECOND);
+    let start = Instant::now();
+    connect(&plant.lab.customer, FIRST);
+    screen.event(start.elapsed(), "host", Kind::Link, &format!("c0 gets {FIRST}"));
     let client = StockClient::start(&pc, Stock::Udhcpc, "h0", &plant.lab.dir().join("pc"));
     screen.event(start.elapsed(), "pc", Kind::Link, "udhcpc starts");
     let mut places = [

@@ -40,7 +40,7 @@ impl Home {
         router.ip("link add lan0 type bridge");
         router.ip("link set lan0 up");
         router.set("net/ipv4/ip_forward", "1");
-        router.ip("route add default via inet6 2001:db8:6::1 dev c0");
+        router.ip("-4 route add default via inet6 2001:db8:6::1 dev c0");
         for network in ["192.0.2", "203.0.113"] {
             router.ip(&format!("addr add {network}.1/24 dev lan0"));
             provider.ip(&format!("route add {network}.0/24 via inet6 2001:db8:6::c dev s0"));

@@ -277,7 +277,7 @@ mod lan {
         let lan = Lan::start(end, (120, 3, 6), (100, 199), &[Stock::Dhclient]);
         let [client] = &lan.clients[..] else { unreachable!() };
         let address = client.wait_lease(0, SOON);
-        lan.home.lab.customer.ip("route del default");
+        lan.home.lab.customer.ip("-4 route del default");
         let mark = client.mark();
         assert_eq!(client.wait_renewed(mark, Duration::from_secs(60)), address);
         let rebinding =
