@@ -77,7 +77,7 @@ fn config(server: &Option<Plain>, network: Ipv4Addr, lifetime: (u32, u32, u32), 
             "[server]\nport547 = false\nserver-id = \"198.51.100.1\"\n\
              [server.tsv]\naddresses = [\"2001:db8:6::1\"]\naccept-from = [\"2001:db8:6::/64\"]\n\
              [[server.subnet]]\nprefix = \"{network}/24\"\npools = [\"{a}.{b}.{c}.{first}-{a}.{b}.{c}.{last}\"]\n\
-             sources = [\"2001:db8:6::/64\"]\nlease-time = \"{lifetime}s\"\nt1-percent = {}\nt2-percent = {}\n\
+             sources = [\"2001:db8:6::/64\"]\nlease-time = \"{lifetime}s\"\nmin-lease-time = \"{lifetime}s\"\nt1-percent = {}\nt2-percent = {}\n\
              options = {{ routers = [\"{a}.{b}.{c}.1\"] }}\n",
             percent(renew),
             percent(rebind),
@@ -289,6 +289,8 @@ mod lan {
     pub(super) fn delivers_a_refusal(end: End) {
         let mut lan = Lan::start(end, (600, 300, 525), (100, 199), &[Stock::Dhclient]);
         let old = lan.clients[0].wait_lease(0, SOON);
+        // Only now it has written down what it has.
+        lan.clients[0].process().wait_line("bound to");
         lan.clients.clear();
         lan.far.renumber(AWAY);
         let wire = Capture::start(&lan.home.hosts[0]);
