@@ -90,7 +90,7 @@ impl Scene {
 
     /// Waits for a message of this type that was relayed after `mark`: it is as the client made it, but for one hop.
     fn wait_relayed(&self, mark: usize, kind: V4) -> Bootp {
-        let end = |address: &str| SocketAddr::new(address.parse().unwrap(), 67);
+        let end = |address: &str| SocketAddr::new(address.parse().expect("an address"), 67);
         let (own, tsv) = (end(OWN), end(TSV));
         let relayed = self.customer.wire.wait_bootp(mark, &format!("{kind} is relayed"), |bootp| {
             (bootp.from, bootp.to) == (own, tsv) && bootp.is(kind)
@@ -335,10 +335,10 @@ fn nobody_has_an_address_that_a_client_looks_for_before_it_takes_it() {
 /// systemd-networkd with nothing but the device to look after.
 fn networkd(scene: &Scene) -> Process {
     let dir = scene.lab.dir().join("networkd");
-    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::create_dir_all(&dir).expect("a directory for networkd");
     let text =
         format!("[Match]\nName={DEVICE}\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n");
-    std::fs::write(dir.join("device.network"), text).unwrap();
+    std::fs::write(dir.join("device.network"), text).expect("its configuration can be written");
     // It wants a /run of its own, and believes that udev is not there when /sys cannot be written.
     let inside = format!(
         "mount -t tmpfs none /run && mkdir -p /run/systemd/network && cp {}/device.network /run/systemd/network && \
