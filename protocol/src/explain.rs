@@ -1,6 +1,9 @@
 //! Why a link has IPv4, or why not: the chain from the interface to the installed address, with what each link of it
 //! is concluded from. For people; decides nothing.
 
+mod agent;
+mod endpoints;
+
 use crate::facts::LinkFacts;
 use crate::ids::EndpointId;
 use crate::lease::Lease4;
@@ -52,27 +55,9 @@ type Finding = (Verdict, String);
 /// The steps in their order. The first that is neither `Ok` nor `Skipped` is where the chain stops; what lies behind it
 /// is `Skipped` unless it holds all the same, as a lease does while the server is silent.
 pub fn explain(status: &Status, now: Instant) -> Vec<Step> {
-    type Look = fn(&Status, Instant) -> Finding;
-    let chain: [(&'static str, Look); 15] = [
-        ("link", link),
-        ("started", started),
-        ("up", up),
-        ("carrier", carrier),
-        ("link-local", link_local),
-        ("router-advertisement", router_advertisement),
-        ("dhcp6", dhcp6),
-        ("permit", permit),
-        ("wanted", wanted),
-        ("target", target),
-        ("source-address", source_address),
-        ("native-dhcp", native_dhcp),
-        ("dhcp4", dhcp4),
-        ("lease", lease),
-        ("installed", installed),
-    ];
     let mut stopped_at = None;
-    let mut steps = Vec::with_capacity(chain.len());
-    for (name, look) in chain {
+    let mut steps = Vec::new();
+    for (name, look) in chain(status) {
         let (mut verdict, mut evidence) = look(status, now);
         match (stopped_at, verdict) {
             (Some(stop), Verdict::Waiting | Verdict::Failed | Verdict::Skipped) => {
@@ -83,7 +68,66 @@ pub fn explain(status: &Status, now: Instant) -> Vec<Step> {
         }
         steps.push(Step { name, verdict, evidence });
     }
+    if !stopped_at.is_some_and(|stop| BEFORE_IPV4.iter().any(|(name, _)| *name == stop)) {
+        steps.extend(endpoints::steps(status, now));
+    }
     steps
+}
+
+type Look = fn(&Status, Instant) -> Finding;
+
+/// What every link needs, whichever way DHCPv4 travels.
+const BEFORE_IPV4: [(&str, Look); 6] = [
+    ("link", link),
+    ("started", started),
+    ("up", up),
+    ("carrier", carrier),
+    ("link-local", link_local),
+    ("router-advertisement", router_advertisement),
+];
+/// In DHCPv6.
+const BY_4O6: [(&str, Look); 9] = [
+    ("dhcp6", dhcp6),
+    ("permit", permit),
+    ("wanted", wanted),
+    ("target", target),
+    ("source-address", source_address),
+    ("native-dhcp", native_dhcp),
+    ("dhcp4", dhcp4),
+    ("lease", lease),
+    ("installed", installed),
+];
+/// Through the host Client Relay Agent.
+const BY_AGENT: [(&str, Look); 11] = [
+    ("dhcp6", agent::dhcp6),
+    ("permit", agent::permit),
+    ("wanted", wanted),
+    ("servers", agent::servers),
+    ("source-address", agent::address),
+    ("agent-socket", agent::socket),
+    ("target", target),
+    ("native-dhcp", native_dhcp),
+    ("dhcp4", dhcp4),
+    ("lease", lease),
+    ("installed", installed),
+];
+/// Through the agent, with a client of another program.
+const BY_AGENT_ALONE: [(&str, Look); 6] = [
+    ("dhcp6", agent::dhcp6),
+    ("permit", agent::permit),
+    ("servers", agent::servers),
+    ("source-address", agent::address),
+    ("agent-socket", agent::socket),
+    ("client", agent::client),
+];
+
+fn chain(status: &Status) -> impl Iterator<Item = (&'static str, Look)> {
+    let rest: &[(&'static str, Look)] = match &status.hcra {
+        None => &BY_4O6,
+        Some(hcra) if hcra.client == "external" => &BY_AGENT_ALONE,
+        Some(_) => &BY_AGENT,
+    };
+    BEFORE_IPV4.into_iter().chain(rest.iter().copied())
 }
 
 fn ok(evidence: impl Into<String>) -> Finding {
@@ -318,7 +362,7 @@ fn native_dhcp(status: &Status, _: Instant) -> Finding {
         Some("native-check") => waiting("Looking whether another program runs a DHCPv4 client on this link."),
         Some(
             other @ ("link" | "permit" | "target" | "source-address" | "mode-off" | "operator"
-            | "address-removed"),
+            | "address-removed" | "servers" | "global-address" | "agent-socket"),
         ) => skipped(format!("Not looked at while waiting for {other}.")),
         Some(other) => waiting(format!("Waiting for {other}.")),
         None => ok("No other DHCPv4 client holds this link."),
@@ -349,7 +393,7 @@ fn dhcp4(status: &Status, now: Instant) -> Finding {
         _ if valid => ok(text),
         Some(exchange) if silent(exchange, now) => {
             let servers: Vec<_> = client.destinations.iter().map(ToString::to_string).collect();
-            let asked = if servers.is_empty() { "the 4o6 server".to_owned() } else { servers.join(", ") };
+            let asked = if servers.is_empty() { "the server".to_owned() } else { servers.join(", ") };
             failed(format!(
                 "{text} Nobody answers. Check that {asked} can be reached from this link and serves this client; \
                  `dhcp4o6ctl counters` shows answers that were not used, by reason."
