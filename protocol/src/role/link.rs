@@ -180,7 +180,7 @@ impl Link {
         self.settings = settings;
         let Some(old) = self.running.take() else { return };
         let mut new = self.fresh(now, out);
-        new.inherit(*old, out);
+        new.inherit(*old, &self.settings.hcra, out);
         self.running = Some(Box::new(new));
         self.with(now, out, Running::begin);
     }
@@ -215,7 +215,13 @@ impl Machine for Link {
             Input::Opened(endpoint, result) => {
                 self.with(now, out, |running, cx| running.on_opened(endpoint, result, cx));
             }
-            Input::Frame(_) => {}
+            Input::Frame(frame) => {
+                let heard = self.with(now, out, |running, cx| running.base.agent.on_frame(frame, cx));
+                if let Some(Err(refused)) = heard {
+                    out.push(Effect::Refused(refused));
+                    return;
+                }
+            }
             Input::Resolved(found) => {
                 let addresses = found.as_ref().map(|(addresses, _)| addresses.as_slice());
                 self.with(now, out, |running, cx| running.base.agent.on_resolved(addresses, cx));

@@ -4,19 +4,26 @@
 //! ```text
 //!  permit, if wanted ─▶ servers ─▶ global address ─▶ UDP port 67 on it ─▶ open
 //! ```
+//!
+//! Messages come from the engines of the endpoints, or from a client of another program: see [`external`].
+
+mod external;
 
 use super::running::{Cx, Leave, Retry};
 use crate::client6::Client6;
 use crate::facts::LinkFacts;
 use crate::ids::EndpointId;
+use crate::lease::LeaseEvent;
 use crate::machine::{Datagram, Effect, OpenError, Port, Question};
 use crate::params::{MAX_SERVERS, SERVER4_PORT};
 use crate::permit::WireProfile;
 use crate::refused::Refused;
-use crate::role::cra::{Cra, Rules};
+use crate::role::cra::Cra;
+use crate::role::hcra::{self, Hcra};
 use crate::settings::{HcraClient, HcraSettings, LinkSettings, Mode, Renew, is_routable};
 use crate::status::HcraStatus;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
+use external::Device;
 use std::cmp::Reverse;
 use std::net::{Ipv6Addr, SocketAddrV6};
 
@@ -42,9 +49,31 @@ impl Socket {
     }
 }
 
+/// Whose messages are relayed.
+enum Clients {
+    /// Our engines'.
+    Builtin(Cra<EndpointId>),
+    /// Those of whoever is on the TAP device.
+    External(Box<Hcra>),
+}
+
+impl Clients {
+    fn new(settings: &HcraSettings) -> Self {
+        match settings.client {
+            HcraClient::Builtin => Self::Builtin(Cra::new(hcra::rules(settings))),
+            HcraClient::External => Self::External(Box::new(Hcra::new(settings))),
+        }
+    }
+}
+
 /// See the module's description.
 pub(super) struct Agent {
-    cra: Cra<EndpointId>,
+    clients: Clients,
+    device: Device,
+    /// What happened to leases of an external client, to be told.
+    passed: Vec<LeaseEvent>,
+    /// TSVs and TRAs that are known.
+    servers: Vec<Ipv6Addr>,
     socket: Socket,
     /// What the driver resolves.
     question: Option<Question>,
@@ -58,14 +87,11 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn new(settings: &HcraSettings) -> Self {
-        let rules = Rules {
-            hops_limit: settings.hops_limit,
-            source_check: settings.source_check,
-            encapsulation: settings.encapsulation,
-            ..Rules::default()
-        };
         Self {
-            cra: Cra::new(rules),
+            clients: Clients::new(settings),
+            device: Device::Closed,
+            passed: Vec::new(),
+            servers: Vec::new(),
             socket: Socket::Closed,
             question: None,
             resolved: Vec::new(),
@@ -77,10 +103,15 @@ impl Agent {
     }
 
     /// Takes over what a change of settings does not end.
-    pub(super) fn inherit(&mut self, old: &Self) {
+    pub(super) fn inherit(&mut self, old: Self, settings: &HcraSettings) {
+        if let (Clients::External(new), Clients::External(mut old)) = (&mut self.clients, old.clients) {
+            old.configure(settings);
+            *new = old;
+        }
+        self.device = old.device;
         self.socket = old.socket;
-        self.question.clone_from(&old.question);
-        self.resolved.clone_from(&old.resolved);
+        self.question = old.question;
+        self.resolved = old.resolved;
         (self.relayed, self.delivered) = (old.relayed, old.delivered);
     }
 
@@ -143,7 +174,7 @@ impl Agent {
             .or_else(|| servers.is_empty().then_some("servers"))
             .or_else(|| source.is_none().then_some("global-address"));
         let wanted = source.filter(|_| self.waiting_for.is_none());
-        self.cra.place(wanted, servers);
+        self.servers = servers.to_vec();
         if self.socket.address() != wanted {
             self.close(cx);
             if let Some(address) = wanted {
@@ -152,6 +183,20 @@ impl Agent {
         }
         if wanted.is_some() && self.address().is_none() {
             self.waiting_for = Some("agent-socket");
+        }
+        self.set_gate(cx);
+    }
+
+    /// Lets messages through while there is a way.
+    fn set_gate(&mut self, cx: &mut Cx<'_>) {
+        let own = self.address();
+        match &mut self.clients {
+            Clients::Builtin(cra) => cra.place(own, &self.servers),
+            Clients::External(hcra) => {
+                let mut actions = Vec::new();
+                hcra.set_gate(own, &self.servers, &mut actions);
+                self.act(actions, cx);
+            }
         }
     }
 
@@ -171,16 +216,22 @@ impl Agent {
     /// Another way is open. The servers may be needed again, so they are still looked for.
     pub(super) fn close_for_now(&mut self, cx: &mut Cx<'_>) {
         self.close(cx);
-        self.cra.place(None, &[]);
+        self.servers.clear();
+        self.set_gate(cx);
         self.waiting_for = None;
     }
 
-    /// Neither relays nor asks any more.
+    /// Neither relays nor asks any more, and leaves nothing behind.
     pub(super) fn end(&mut self, cx: &mut Cx<'_>) {
+        self.close_for_now(cx);
+        self.close_device(cx);
+        self.ask(None, cx);
+    }
+
+    /// The service ends: as [`Agent::end`], but a client of another program is to notice nothing until the next start.
+    pub(super) fn leave(&mut self, cx: &mut Cx<'_>) {
         self.close(cx);
         self.ask(None, cx);
-        self.cra.place(None, &[]);
-        self.waiting_for = None;
     }
 
     pub(super) fn on_opened(&mut self, address: Ipv6Addr, result: Result<(), OpenError>, cx: &mut Cx<'_>) {
@@ -203,25 +254,27 @@ impl Agent {
         {
             self.open(address, Some(retry), cx);
         }
+        self.keep_device(cx);
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.socket {
+        let socket = match self.socket {
             Socket::Failed(_, _, retry) => Some(retry.at),
             Socket::Closed | Socket::Opening(..) | Socket::Open(_) => None,
-        }
+        };
+        earliest(socket, self.device_deadline())
     }
 
     /// Where it relays from, while it can.
     pub(super) fn address(&self) -> Option<Ipv6Addr> {
         match self.socket {
-            Socket::Open(address) if self.cra.source() == Some(address) => Some(address),
+            Socket::Open(address) if !self.servers.is_empty() => Some(address),
             _ => None,
         }
     }
 
     pub(super) fn servers(&self) -> &[Ipv6Addr] {
-        self.cra.servers()
+        &self.servers
     }
 
     /// What keeps it from relaying.
@@ -231,7 +284,7 @@ impl Agent {
 
     pub(super) fn status(&self, settings: &HcraSettings) -> HcraStatus {
         HcraStatus {
-            waiting_for: self.waiting_for,
+            waiting_for: self.waiting_for.or_else(|| self.lacks_device().then_some("device")),
             servers: self.servers().to_vec(),
             servers_from: self.servers_from,
             source: self.socket.address(),
@@ -239,12 +292,13 @@ impl Agent {
                 HcraClient::Builtin => "builtin",
                 HcraClient::External => "external",
             },
+            // Only the driver knows.
             device: String::new(),
             renew: match settings.renew {
                 Renew::Direct => "direct",
                 Renew::ViaCra => "via-cra",
             },
-            seen: None,
+            seen: self.seen().cloned(),
             relayed: self.relayed,
             delivered: self.delivered,
         }
@@ -262,7 +316,8 @@ impl Agent {
     /// Takes a message of an endpoint's engine to every server (HCRA-08, HCRA-09). False when it cannot now.
     pub(super) fn relay(&mut self, message: &[u8], endpoint: EndpointId, cx: &mut Cx<'_>) -> bool {
         let Some(source) = self.address().filter(|_| cx.facts.running()) else { return false };
-        let relayed = match self.cra.up(cx.now, message, endpoint) {
+        let Clients::Builtin(cra) = &mut self.clients else { return false };
+        let relayed = match cra.up(cx.now, message, endpoint) {
             Ok(relayed) => relayed,
             Err(refused) => {
                 cx.out.push(Effect::Refused(refused));
@@ -273,33 +328,43 @@ impl Agent {
             cx.out.push(Effect::Refused(Refused::RateLimited));
             return true;
         }
+        self.send(source, relayed, cx);
+        true
+    }
+
+    /// One copy for each server (HCRA-09).
+    fn send(&mut self, source: Ipv6Addr, payload: Vec<u8>, cx: &mut Cx<'_>) {
         self.relayed = self.relayed.saturating_add(1);
-        for server in self.cra.servers() {
+        for server in &self.servers {
             cx.out.push(Effect::Send {
                 via: Port::Cra6(source),
                 source: Some(source),
                 to: SocketAddrV6::new(*server, SERVER4_PORT, 0, 0),
-                payload: relayed.clone(),
+                payload: payload.clone(),
             });
         }
-        true
     }
 
-    /// Judges what came to the agent's port (HCRA-15 to HCRA-20): the DHCPv4 message in it.
+    /// Judges what came to the agent's port (HCRA-15 to HCRA-20): the DHCPv4 message in it, if that is for an endpoint.
     ///
     /// # Errors
     /// When nobody is to have it.
     pub(super) fn hear<'d>(
-        &self,
+        &mut self,
         address: Ipv6Addr,
         datagram: &Datagram<'d>,
-        cx: &Cx<'_>,
-    ) -> Result<&'d [u8], Refused> {
+        cx: &mut Cx<'_>,
+    ) -> Result<Option<&'d [u8]>, Refused> {
         if datagram.interface != cx.facts.index || self.address() != Some(address) {
             return Err(Refused::WrongLink);
         }
-        let reply = self.cra.down(cx.now, *datagram.from.ip(), datagram.to, datagram.payload)?;
-        Ok(reply.octets)
+        match &self.clients {
+            Clients::Builtin(cra) => {
+                let reply = cra.down(cx.now, *datagram.from.ip(), datagram.to, datagram.payload)?;
+                Ok(Some(reply.octets))
+            }
+            Clients::External(_) => self.hand_down(datagram, cx).map(|()| None),
+        }
     }
 
     /// An endpoint took an answer.

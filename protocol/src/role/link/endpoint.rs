@@ -10,7 +10,7 @@ use crate::acd::Acd;
 use crate::client4::{self, Client4, Echo, Start};
 use crate::facts::{LinkFacts, Target};
 use crate::ids::{ClientId, Duid, EndpointId, Iaid};
-use crate::lease::{Ipv4Config, LeaseEvent, LeaseEventKind};
+use crate::lease::{Ipv4Config, Lease4, LeaseEvent, LeaseEventKind};
 use crate::machine::{ConfigureError, Effect};
 use crate::record::LinkRecord;
 use crate::refused::Refused;
@@ -66,6 +66,8 @@ pub(super) struct Endpoint {
     pub(super) expired: bool,
     /// The remembered lease was granted or found on the target in this life.
     proven: bool,
+    /// The lease of a client of another program, to be installed.
+    adopted: Option<Lease4>,
     pub(super) installed: Option<Installed>,
     /// To be told once the kernel has taken it.
     untold: Option<LeaseEventKind>,
@@ -103,6 +105,7 @@ impl Endpoint {
             released: false,
             expired: false,
             proven: false,
+            adopted: None,
             installed: None,
             untold: None,
             restored_at: None,
@@ -116,6 +119,7 @@ impl Endpoint {
         if old.id == self.id {
             self.installed = old.installed.take();
         }
+        self.adopted = old.adopted.take();
         self.proven = old.proven;
         self.released = old.released;
         self.restored_at = old.restored_at;
@@ -144,6 +148,7 @@ impl Endpoint {
     /// Starts the engine when everything it needs is there. What the relay agent cannot take for now waits.
     pub(super) fn settle(&mut self, base: &mut Base, cx: &mut Cx<'_>) {
         self.follow_renewal(cx);
+        self.follow_adoption(base, cx);
         if base.is_ending() {
             self.waiting_for = None;
             return;
@@ -171,6 +176,9 @@ impl Endpoint {
     fn gate(&mut self, base: &mut Base, cx: &mut Cx<'_>) -> Option<&'static str> {
         if cx.settings.mode == Mode::Off {
             return Some("mode-off");
+        }
+        if base.has_external_client() {
+            return Some("external-client");
         }
         if base.transport() == Transport::Dhcp4o6 && base.leave.valid().is_none() {
             return Some("permit");

@@ -18,7 +18,7 @@ use crate::record::LinkRecord;
 use crate::rng::Rng;
 use crate::role::bucket::Bucket;
 use crate::role::client4o6::Around;
-use crate::settings::{LinkSettings, Mode, Profile};
+use crate::settings::{HcraSettings, LinkSettings, Mode, Profile};
 use crate::time::{Instant, earliest};
 use stage6::permit_options;
 use std::net::Ipv4Addr;
@@ -305,9 +305,9 @@ impl Running {
 
     /// Takes over what a change of settings does not end: the open socket, and what the kernel has. What is on targets
     /// of endpoints that are gone, or are others now, goes.
-    pub(super) fn inherit(&mut self, mut old: Self, out: &mut Effects) {
+    pub(super) fn inherit(&mut self, mut old: Self, settings: &HcraSettings, out: &mut Effects) {
         self.base.socket = old.base.socket;
-        self.base.agent.inherit(&old.base.agent);
+        self.base.agent.inherit(old.base.agent, settings);
         for endpoint in &mut self.endpoints {
             if let Some(old) = old.endpoints.iter_mut().find(|old| old.iaid == endpoint.iaid) {
                 endpoint.inherit(old);
@@ -323,7 +323,7 @@ impl Running {
 
     /// The first look at the link.
     pub(super) fn begin(&mut self, cx: &mut Cx<'_>) {
-        if cx.settings.mode == Mode::Off {
+        if cx.settings.mode == Mode::Off || self.base.has_external_client() {
             self.each(cx, Endpoint::forget);
         }
         self.each(cx, Endpoint::adopt);
@@ -415,7 +415,7 @@ impl Running {
             Port::Direct4(id, address) => {
                 self.of(id, cx, |endpoint, base, cx| endpoint.on_direct_opened(address, result, base, cx));
             }
-            Port::Tap => {}
+            Port::Tap => self.base.agent.on_device(result, cx),
             Port::Arp(id) => {
                 if let Err(error) = result {
                     self.of(id, cx, |endpoint, base, cx| endpoint.on_arp_failed(error, base, cx));
@@ -545,8 +545,10 @@ impl Running {
         self.suspend4(cx);
         if command == Command::Stop {
             self.clear(cx);
+            self.base.agent.end(cx);
+        } else {
+            self.base.agent.leave(cx);
         }
-        self.base.agent.end(cx);
         cx.out.push(Effect::Close(Port::Client6));
         self.base.ending = Ending::Done;
     }

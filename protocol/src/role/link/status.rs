@@ -139,6 +139,9 @@ impl Running {
 
 impl Endpoint {
     fn word(&self, base: &Base, link: &Link) -> Word {
+        if base.has_external_client() {
+            return self.word_of_another(base);
+        }
         // A remembered lease that is not in use yet says less than what it waits for.
         if self.engine.lease().is_some() && (self.installed.is_some() || self.waiting_for.is_none()) {
             return self.word_with_lease(base);
@@ -172,6 +175,25 @@ impl Endpoint {
             (Some(_), _) => (LinkState::Acquiring, "starting"),
             (None, _) if self.expired => (LinkState::Expired, "no-answer"),
             (None, _) => (LinkState::Acquiring, self.engine.status().state),
+        }
+    }
+
+    /// The client is another program's: what it has, or what keeps it from having it.
+    fn word_of_another(&self, base: &Base) -> Word {
+        match (base.agent.seen(), self.installed.as_ref().map(|installed| &installed.outcome)) {
+            (Some(_), Some(Some(Err(_)))) => return (LinkState::Degraded, "install-failed"),
+            (Some(_), _) => return (LinkState::Bound, "external-client"),
+            (None, _) => {}
+        }
+        match (base.agent.waiting_for(), base.agent.trouble()) {
+            _ if base.agent.lacks_device() => (LinkState::Failed, "no-device"),
+            (Some("permit"), _) if !base.client6.is_configured() => (LinkState::Dhcp6, "no-reply"),
+            (Some("permit"), _) => (LinkState::NotEnabled, "no-permit"),
+            (Some("servers"), _) if !base.client6.is_configured() => (LinkState::Dhcp6, "no-reply"),
+            (Some("servers"), _) => (LinkState::NotEnabled, "no-servers"),
+            (Some("global-address"), _) => (LinkState::WaitIpv6, "no-global-address"),
+            (Some(_), Some(trouble)) => (LinkState::Failed, trouble),
+            (_, _) => (LinkState::Acquiring, "external-client"),
         }
     }
 

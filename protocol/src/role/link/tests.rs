@@ -1,6 +1,7 @@
 //! The link as a whole, driven by hand: every effect in its order. The simulated network does the rest.
 
 mod endpoints;
+mod external;
 mod hcra;
 mod order;
 mod permitted;

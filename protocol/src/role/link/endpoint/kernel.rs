@@ -2,7 +2,8 @@
 
 use super::{Base, Cx, Endpoint, Installed};
 use crate::client4::config::ipv4_config;
-use crate::lease::LeaseEvent;
+use crate::ids::EndpointId;
+use crate::lease::{Lease4, LeaseEvent, LeaseEventKind};
 use crate::machine::{ConfigureError, Effect};
 use std::time::Duration;
 
@@ -24,10 +25,45 @@ impl Endpoint {
         }
     }
 
+    /// The lease that is in use here.
+    fn lease(&self) -> Option<&Lease4> {
+        self.adopted.as_ref().or_else(|| self.engine.lease().filter(|_| self.proven))
+    }
+
+    /// Has on the target what another program's client has, where that is wanted.
+    pub(super) fn follow_adoption(&mut self, base: &mut Base, cx: &mut Cx<'_>) {
+        let wanted = cx.settings.hcra.adopt && base.has_external_client() && self.id == EndpointId::FIRST;
+        let lease = base.agent.seen().filter(|lease| wanted && lease.is_valid(cx.now));
+        if self.adopted.as_ref() != lease {
+            self.adopted = lease.cloned();
+            self.configure(base, cx);
+        }
+    }
+
+    /// Takes up what happened to the lease of a client of another program.
+    pub(in crate::role::link) fn take_up(&mut self, event: LeaseEvent, base: &mut Base, cx: &mut Cx<'_>) {
+        self.follow_adoption(base, cx);
+        match event.kind {
+            LeaseEventKind::Acquired
+            | LeaseEventKind::Renewed
+            | LeaseEventKind::Rebound
+            | LeaseEventKind::Changed => {
+                self.untold = Some(event.kind);
+                self.tell(cx);
+            }
+            LeaseEventKind::Declined
+            | LeaseEventKind::Nak
+            | LeaseEventKind::Expired
+            | LeaseEventKind::Released => {
+                self.untold = None;
+                cx.out.push(Effect::Notify(self.id, event));
+            }
+        }
+    }
+
     /// Tells the kernel what it should have, if that differs from what it was told.
     pub(in crate::role::link) fn configure(&mut self, base: &mut Base, cx: &mut Cx<'_>) {
-        let lease = self.engine.lease().filter(|_| self.proven);
-        let want = match (lease, self.target(cx.facts)) {
+        let want = match (self.lease(), self.target(cx.facts)) {
             (Some(lease), Some(target)) => {
                 Some((target.index, ipv4_config(lease, &cx.settings.accept, target)))
             }
@@ -86,9 +122,9 @@ impl Endpoint {
     /// Tells of a lease once the kernel has it.
     pub(super) fn tell(&mut self, cx: &mut Cx<'_>) {
         let taken = self.installed.as_ref().is_some_and(|i| !i.pending && i.outcome == Some(Ok(())));
-        let Some(lease) = self.engine.lease().filter(|_| taken) else { return };
+        let Some(lease) = self.lease().filter(|_| taken).cloned() else { return };
         if let Some(kind) = self.untold.take() {
-            cx.out.push(Effect::Notify(self.id, LeaseEvent { kind, lease: Box::new(lease.clone()) }));
+            cx.out.push(Effect::Notify(self.id, LeaseEvent { kind, lease: Box::new(lease) }));
         }
     }
 

@@ -32,7 +32,7 @@ impl Running {
                 Ok(())
             }
             Port::Cra6(address) => {
-                let octets = self.base.agent.hear(address, datagram, cx)?;
+                let Some(octets) = self.base.agent.hear(address, datagram, cx)? else { return Ok(()) };
                 let message = message(octets)?;
                 self.deliver(&message, |_| true, cx)?;
                 self.base.agent.count_delivered();

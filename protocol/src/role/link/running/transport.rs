@@ -1,7 +1,10 @@
 //! Which way DHCPv4 travels: in DHCPv6, or through the host Client Relay Agent. Never both at once.
 
 use super::super::agent::may_run;
+use super::super::endpoint::Endpoint;
 use super::{Base, Cx, Native, Running};
+use crate::ids::EndpointId;
+use crate::machine::Effect;
 use crate::role::client4o6::{self, Around};
 use crate::settings::Mode;
 use crate::time::Instant;
@@ -36,6 +39,11 @@ impl Transport {
 impl Base {
     pub(in crate::role::link) fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// DHCPv4 is the business of another program's client.
+    pub(in crate::role::link) fn has_external_client(&self) -> bool {
+        self.transport == Transport::Hcra && self.agent.is_external()
     }
 
     /// DHCPv4 ends with the permit.
@@ -78,6 +86,17 @@ impl Base {
 }
 
 impl Running {
+    /// Tells what happened to the lease of a client of another program, and takes it up where that is wanted.
+    fn follow_passed(&mut self, cx: &mut Cx<'_>) {
+        for event in self.base.agent.take_passed() {
+            if cx.settings.hcra.adopt {
+                self.of(EndpointId::FIRST, cx, |endpoint, base, cx| endpoint.take_up(event, base, cx));
+            } else {
+                cx.out.push(Effect::Notify(EndpointId::FIRST, event));
+            }
+        }
+    }
+
     /// Finds out which way is open, and changes over. A lease that is held is then confirmed by the new way.
     pub(super) fn choose_transport(&mut self, cx: &mut Cx<'_>) {
         if self.base.is_ending() {
@@ -87,6 +106,7 @@ impl Running {
             self.base.agent.end(cx);
             return;
         }
+        self.base.agent.settle_device(cx);
         let base = &mut self.base;
         let servers = base.agent.find_servers(&base.leave, &base.client6, cx);
         base.decided |=
@@ -104,6 +124,10 @@ impl Running {
             base.transport = transport;
             self.endpoints.iter_mut().for_each(|endpoint| endpoint.verify = true);
             self.suspend4(cx);
+            if self.base.has_external_client() {
+                // Another client has the lease from now on.
+                self.each(cx, Endpoint::forget);
+            }
         }
         let base = &mut self.base;
         match base.transport {
@@ -113,7 +137,12 @@ impl Running {
                 base.agent.place(&servers, lacks_permit.then_some("permit"), cx);
             }
         }
-        if base.native == Native::Unknown && base.agent_waits() == Some("agent-socket") {
+        self.follow_passed(cx);
+        let base = &mut self.base;
+        if base.native == Native::Unknown
+            && !base.has_external_client()
+            && base.agent_waits() == Some("agent-socket")
+        {
             // Now and not when the socket is there, which is followed by a DISCOVER at once.
             base.check_native(None, cx);
         }

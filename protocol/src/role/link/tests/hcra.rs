@@ -6,22 +6,22 @@ use crate::machine::Question;
 use crate::settings::{EndpointSettings, HcraSettings, Mode, Profile, Renew};
 use crate::wire::v4::code;
 
-const TSV: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 0x67);
+pub(super) const TSV: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 0x67);
 const OTHER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 0x68);
 /// Option 54 of the answers.
 const SERVER_ID: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
-fn own(subnet: u16) -> Ipv6Addr {
+pub(super) fn own(subnet: u16) -> Ipv6Addr {
     global(subnet).address
 }
 
-fn hcra() -> LinkSettings {
+pub(super) fn hcra() -> LinkSettings {
     let hcra = HcraSettings { servers: vec![TSV], ..HcraSettings::default() };
     LinkSettings { mode: Mode::Hcra, hcra, ..settings() }
 }
 
 /// A link with a global address.
-fn rig(settings: LinkSettings) -> Rig {
+pub(super) fn rig(settings: LinkSettings) -> Rig {
     let mut rig = Rig::new(settings);
     rig.facts.addresses.push(global(1));
     rig.facts.targets = vec![rig.facts.targets[0].clone(); rig.link.settings.endpoints.len()];
@@ -29,7 +29,7 @@ fn rig(settings: LinkSettings) -> Rig {
 }
 
 /// Relayed messages among `effects`: source, destination, octets.
-fn relayed(effects: &[Effect]) -> Vec<(Ipv6Addr, Ipv6Addr, Vec<u8>)> {
+pub(super) fn relayed(effects: &[Effect]) -> Vec<(Ipv6Addr, Ipv6Addr, Vec<u8>)> {
     let relayed = |effect: &Effect| match effect {
         Effect::Send { via: Port::Cra6(address), source, to, payload } => {
             assert_eq!((Some(*address), to.port()), (*source, 67), "HCRA-08");
