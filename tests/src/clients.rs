@@ -212,7 +212,15 @@ impl StockClient {
                 self.process.stop();
             }
             Stock::Dhcpcd => {
-                self.process.signal(Signal::SIGALRM);
+                // What comes while it runs its script is lost to it at times.
+                let mark = self.process.mark();
+                for _ in 0..5 {
+                    self.process.signal(Signal::SIGALRM);
+                    let heard = |line: &str| line.contains("SIGALRM");
+                    if self.process.wait_for(mark, Duration::from_secs(2), heard).is_some() {
+                        break;
+                    }
+                }
                 self.process.wait_end(Duration::from_secs(10));
             }
             Stock::Dhclient => {
