@@ -43,11 +43,11 @@ pub(crate) fn network(ends: [Ends; 2]) -> Plant {
     plant
 }
 
-/// Gives a subscriber the IPv6 address that it is to have, and the way out.
+/// Gives a subscriber the way out, and the IPv6 address that it is to have: in this order, as a router does.
 pub(crate) fn connect(subscriber: &Namespace, address: &str) {
-    subscriber.ip(&format!("addr add {address}/64 dev c0 nodad"));
     let gateway = address.trim_end_matches('c');
-    subscriber.ip(&format!("-6 route add default via {gateway}1"));
+    subscriber.ip(&format!("-6 route add default via {gateway}1 dev c0 onlink"));
+    subscriber.ip(&format!("addr add {address}/64 dev c0 nodad"));
 }
 
 /// Makes a subscriber's namespace a router: IPv4 leaves it by its IPv6 next hop, and `router`, with prefix length, is its
