@@ -70,19 +70,19 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), String> {
     screen.quote(EXTERNAL);
 
     screen.heading("IPv4 over IPv6-only links");
+    let mut places = [
+        Place::host("host 1", &first.wire, &mut first.client, &first.kernel),
+        Place::stock("host 2", &second.wire, &second.kernel),
+    ];
     let start = Instant::now();
-    connect(&plant.lab.customer, FIRST);
-    screen.event(start.elapsed(), "host 1", Kind::Link, &format!("c0 gets {FIRST}"));
     connect(&plant.neighbour, SECOND);
     screen.event(start.elapsed(), "host 2", Kind::Link, &format!("c0 gets {SECOND}"));
     second.kernel.until("hcra-c0 is there", LIMIT, || plant.neighbour.has("hcra-c0"));
     let udhcpc =
         StockClient::watch(&plant.neighbour, Stock::Udhcpc, "hcra-c0", &plant.lab.dir().join("udhcpc"));
     screen.event(start.elapsed(), "host 2", Kind::Link, "udhcpc starts on hcra-c0");
-    let mut places = [
-        Place::host("host 1", &first.wire, &mut first.client, &first.kernel),
-        Place::stock("host 2", &second.wire, &second.kernel),
-    ];
+    connect(&plant.lab.customer, FIRST);
+    screen.event(start.elapsed(), "host 1", Kind::Link, &format!("c0 gets {FIRST}"));
     if !follow(screen, start, &mut places) {
         for bus in [&first.bus, &second.bus] {
             screen.quote(&String::from_utf8_lossy(&ctl(bus, "explain c0").stdout));

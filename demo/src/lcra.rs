@@ -71,7 +71,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), String> {
         .zip(&stages)
         .map(|((who, ..), (wire, kernel))| Place::stock(who, wire, kernel))
         .collect();
-    places.push(Place::agent("router", &uplink));
+    places.push(Place::router("router", &uplink));
     if !follow(screen, start, &mut places) {
         screen.quote(&String::from_utf8_lossy(&ctl(&router.bus, "explain lcra1").stdout));
         return Err(format!("no IPv4 within {} s; above is where it stops", LIMIT.as_secs()));
@@ -103,12 +103,14 @@ type Host = (&'static str, Namespace, Stock);
 fn lan(lab: &dhcp4o6_tests::Lab, home: &Namespace) -> Vec<Host> {
     home.ip("link add lan0 type bridge");
     home.ip("link set lan0 up");
-    let hosts = [("pc", Stock::Dhclient), ("tv", Stock::Udhcpc), ("laptop", Stock::Dhcpcd)];
+    let hosts = [("pc", Stock::Dhclient, 1), ("tv", Stock::Udhcpc, 2), ("laptop", Stock::Dhcpcd, 3)];
     hosts
-        .map(|(who, make)| {
+        .map(|(who, make, number)| {
             let host = lab.namespace(who);
             lab.join((home, who), (&host, "h0"));
             home.ip(&format!("link set {who} master lan0"));
+            // The lab makes addresses of names, and these are all called the same.
+            host.ip(&format!("link set h0 address 02:00:5e:10:00:{number:02x}"));
             (who, host, make)
         })
         .into()

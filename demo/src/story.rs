@@ -43,8 +43,10 @@ enum Ports {
     Relayed,
     /// DHCPv6, all of it.
     Dhcp6,
-    /// DHCPv4 of port 67, over IPv4 and IPv6.
+    /// DHCPv4 of port 67, over IPv4 and IPv6, except what other clients broadcast.
     Bootp,
+    /// The same where it only passes: as it leaves.
+    Passing,
 }
 
 struct Event {
@@ -60,9 +62,14 @@ impl<'a> Place<'a> {
         Self::new(who, wire, End::Nothing, Ports::Relayed)
     }
 
-    /// A place between clients and servers of DHCPv4 over IPv6.
-    pub(crate) fn agent(who: &'static str, wire: &'a Capture) -> Self {
+    /// A server of DHCPv4.
+    pub(crate) fn server(who: &'static str, wire: &'a Capture) -> Self {
         Self::new(who, wire, End::Nothing, Ports::Bootp)
+    }
+
+    /// A router that DHCPv4 over IPv6 passes.
+    pub(crate) fn router(who: &'static str, wire: &'a Capture) -> Self {
+        Self::new(who, wire, End::Nothing, Ports::Passing)
     }
 
     /// A customer with DHCPv4 over DHCPv6, until its service says that IPv4 is bound.
@@ -99,7 +106,7 @@ impl<'a> Place<'a> {
         let frames = self.wire.frames();
         for frame in frames.iter().skip(self.frames) {
             match self.ports {
-                Ports::Bootp => frame.bootp().map_or((), |bootp| self.bootp(&bootp, events)),
+                Ports::Bootp | Ports::Passing => frame.bootp().map_or((), |bootp| self.bootp(&bootp, events)),
                 Ports::Relayed | Ports::Dhcp6 => frame.dhcp().map_or((), |dhcp| self.dhcp(&dhcp, events)),
             }
         }
@@ -122,6 +129,11 @@ impl<'a> Place<'a> {
     }
 
     fn bootp(&mut self, bootp: &Bootp, events: &mut Vec<Event>) {
+        let passes = self.ports == Ports::Passing;
+        let others = matches!(self.end, End::Stock(_)) && bootp.payload.first() == Some(&v4::BOOTREQUEST);
+        if !bootp.outgoing && (passes || others) {
+            return;
+        }
         self.sent(events, bootp.at, bootp.outgoing, &describe4(bootp));
         match (bootp.kind(), bootp.outgoing) {
             (Some(v4::MessageType::DISCOVER), true) => self.step("first DISCOVER", bootp.at),

@@ -73,17 +73,17 @@ pub(crate) fn run(screen: &mut Screen, make: Make) -> Result<(), String> {
     screen.heading("IPv4 over IPv6-only links");
     let (wire, kernel) = (Capture::start(&pc), Watch::open(&pc));
     let behind = Capture::start(&server.namespace);
-    connect(home, SECOND);
-    let start = Instant::now();
-    connect(&plant.lab.customer, FIRST);
-    screen.event(start.elapsed(), "host", Kind::Link, &format!("c0 gets {FIRST}"));
-    let client = StockClient::start(&pc, Stock::Udhcpc, "h0", &plant.lab.dir().join("pc"));
-    screen.event(start.elapsed(), "pc", Kind::Link, "udhcpc starts");
     let mut places = [
         Place::host("host", &host.wire, &mut host.client, &host.kernel),
         Place::stock("pc", &wire, &kernel),
-        Place::agent("server", &behind),
+        Place::server("server", &behind),
     ];
+    connect(home, SECOND);
+    let start = Instant::now();
+    let client = StockClient::start(&pc, Stock::Udhcpc, "h0", &plant.lab.dir().join("pc"));
+    screen.event(start.elapsed(), "pc", Kind::Link, "udhcpc starts");
+    connect(&plant.lab.customer, FIRST);
+    screen.event(start.elapsed(), "host", Kind::Link, &format!("c0 gets {FIRST}"));
     if !follow(screen, start, &mut places) {
         screen.quote(&String::from_utf8_lossy(&ctl(&host.bus, "explain c0").stdout));
         screen.quote(&String::from_utf8_lossy(&ctl(&provider.bus, "explain tra1").stdout));
