@@ -6,7 +6,7 @@ use crate::model::server::{Enable, Server};
 use crate::model::{hours, ms, secs};
 use dhcp4o6_protocol::machine::{Command, ConfigureError, OpenError};
 use dhcp4o6_protocol::refused::Refused;
-use dhcp4o6_protocol::settings::{Dhcp6Mode, LinkSettings, OnWithdraw};
+use dhcp4o6_protocol::settings::{Dhcp6Mode, LinkSettings, Mode, OnWithdraw};
 use dhcp4o6_protocol::status::LinkState;
 use dhcp4o6_protocol::wire::v4::{self, MessageType, code};
 use dhcp4o6_protocol::wire::v6::Message;
@@ -51,6 +51,29 @@ fn withdrawn(seed: u64, change: impl FnOnce(&mut LinkSettings)) -> Net {
     net.run_until(secs(700), |net| net.status().permit_state == "withdrawn");
     net.sent.clear();
     net
+}
+
+/// Whoever handles a deadline that does not move is called without end: the network fails then.
+#[test]
+fn a_link_waits_quietly_whatever_its_mode() {
+    for mode in [Mode::Auto, Mode::Dhcp4o6, Mode::Hcra, Mode::Off] {
+        for release in [false, true] {
+            let mut net = Net::seeded(100).set(|settings| {
+                settings.mode = mode;
+                settings.release_on_stop = release;
+                settings.dhcp6.mode = Dhcp6Mode::Stateful;
+            });
+            net = net.server(Server::good(1)).up();
+            net.run_for(secs(8));
+            // Nobody answers the Release.
+            net.servers.clear();
+            net.command(Command::Stop);
+            net.run_for(secs(60));
+            net.command(Command::Start);
+            net.run_for(secs(60));
+            assert!(net.steps < 400, "{mode:?}: {} steps", net.steps);
+        }
+    }
 }
 
 #[test]

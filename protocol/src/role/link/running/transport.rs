@@ -99,6 +99,9 @@ impl Running {
 
     /// Finds out which way is open, and changes over. A lease that is held is then confirmed by the new way.
     pub(super) fn choose_transport(&mut self, cx: &mut Cx<'_>) {
+        let base = &mut self.base;
+        base.decided |=
+            base.client6.is_configured() || base.undecided_until.is_some_and(|until| until <= cx.now);
         if self.base.is_ending() {
             return;
         }
@@ -109,8 +112,6 @@ impl Running {
         self.base.agent.settle_device(cx);
         let base = &mut self.base;
         let servers = base.agent.find_servers(&base.leave, &base.client6, cx);
-        base.decided |=
-            base.client6.is_configured() || base.undecided_until.is_some_and(|until| until <= cx.now);
         let transport = match cx.settings.mode {
             Mode::Hcra => Transport::Hcra,
             Mode::Auto if base.leave.permit().is_none() && base.decided && !servers.is_empty() => {
