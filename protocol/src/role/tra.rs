@@ -71,7 +71,7 @@ pub struct TraSettings {
     pub servers: Vec<Ipv4Addr>,
     /// Own IPv4 address, that servers answer to.
     pub giaddr: Ipv4Addr,
-    /// Code of the CRA6ADDR sub-option: 1 to 254.
+    /// Code of the CRA6ADDR sub-option: 1 to 254, and none that another one to add has.
     pub cra6addr: u8,
     /// Which subnet the servers shall choose from (sub-option 5, RFC 3527), by where the client relay agent is; the longest
     /// prefix counts. Empty leaves it to giaddr.
@@ -88,9 +88,12 @@ pub struct TraSettings {
     pub hops_limit: u8,
     /// Most octets of a message to a server, UDP payload. Longer ones are not relayed.
     pub max_message: u16,
-    /// Take only answers to what was relayed in the last two minutes. Without, nothing is remembered of any message.
+    /// Take only answers to what was relayed in the last two minutes. Without, nothing is remembered of any message, and
+    /// answers leave from the first of `addresses`, or from what the kernel chooses: only client relay agents that are
+    /// configured for that one, or are easy with sources, take them.
     pub match_requests: bool,
-    /// Watch leases pass, and tell which address is behind which client relay agent.
+    /// Watch leases pass, and tell which address is behind which client relay agent. A renewal that a client sends to its
+    /// server directly is not seen: agents on hosts have to be told to take it.
     pub snoop: bool,
     /// Relay encapsulation.
     pub encapsulation: Encapsulation,
@@ -174,8 +177,9 @@ impl Rules {
     }
 }
 
-/// What an answer is found by: transaction id, and address of the client relay agent.
-type Asker = (u32, Ipv6Addr);
+/// What an answer is found by: transaction id, and address of the client relay agent, as a number because that takes a
+/// hasher less time.
+type Asker = (u32, u128);
 
 /// What is known of a message that was relayed.
 #[derive(Clone, Copy, Debug)]
@@ -324,7 +328,7 @@ impl Tra {
         if let Some(recent) = &mut self.recent {
             let watched = self.rules.settings.snoop && kind == Some(MessageType::REQUEST);
             let about = if watched { requested(&message) } else { None };
-            recent.remember(now, (message.xid().0, from), Asked { at: datagram.to, about });
+            recent.remember(now, (message.xid().0, from.to_bits()), Asked { at: datagram.to, about });
         }
         if self.rules.settings.snoop {
             self.watch_up(&message, from, out);
@@ -414,7 +418,7 @@ impl Tra {
         let Answer { to, message, payload } = answer;
         let asked = match &self.recent {
             Some(recent) => {
-                let found = recent.find(now, &(message.xid().0, to));
+                let found = recent.find(now, &(message.xid().0, to.to_bits()));
                 Some(found.ok_or(Refused::Unsolicited)?.1)
             }
             None => None,

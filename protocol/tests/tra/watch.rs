@@ -148,7 +148,7 @@ impl Watch {
             other => panic!("op {other} was sent to a client relay agent"),
         };
         let answer = Message::parse(message).unwrap();
-        assert_eq!(answer.option(82), None, "no client relay agent takes this");
+        assert!(!Transit::parse(message).unwrap().may_have(82), "no client relay agent takes this");
         assert!(sent.payload.len() <= arrived.payload.len() + 64);
         if self.settings.match_requests {
             let source = sent.source.expect("the address that was asked");
