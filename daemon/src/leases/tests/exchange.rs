@@ -109,7 +109,7 @@ fn the_form_of_lines_does_not_change() {
     stored(&scratch, &all_kinds());
     let expected = [
         r#"{"record":"lease4","address":"192.0.2.1","client":{"id":"ff0001"},"state":"bound","changed":1800000900.123457,"expires":1800004500.0,"origin":{"network":"2001:db8:1:2::/64"},"source":"2001:db8:1:2::5","host-name":"07c3a922","softwire":"2001:db8::1"}"#,
-        r#"{"record":"lease4","address":"192.0.2.2","ports":{"offset":6,"psid-len":8,"psid":52},"client":{"hardware":{"type":1,"address":"02005e100001"}},"state":"declined","changed":1800000900.123457,"origin":{"link":{"address":"fe80::5","link":"6c616e30"}},"source":"2001:db8:1:2::5"}"#,
+        r#"{"record":"lease4","address":"192.0.2.2","ports":{"offset":6,"psid-len":8,"psid":52},"client":{"hardware":{"type":1,"address":"02005e100001"}},"state":"declined","changed":1800000900.123457,"origin":{"link":{"address":"fe80::5","link":"6c616e30"}},"source":"2001:db8:1:2::5","transport":"ipv4"}"#,
         r#"{"record":"lease6","address":"2001:db8::9","duid":"000407070707070707070707070707070707","iaid":4294967295,"state":"released","changed":1800000001.0,"origin":{"network":"2001:db8:1:2::/64"}}"#,
         r#"{"record":"lease6","prefix":"2001:db8:8000::/56","duid":"000407070707070707070707070707070707","iaid":4294967295,"state":"released","changed":1800000001.0,"preferred":1800000002.0,"expires":1800000003.0,"origin":{"link":{"address":"fe80::5","link":"6c616e30"}}}"#,
         r#"{"record":"reserve4","address":"192.0.2.10","holder":{"client-id":"0102"}}"#,
