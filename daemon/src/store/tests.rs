@@ -4,6 +4,7 @@ use super::*;
 use dhcp4o6_protocol::ids::{Duid, Iaid};
 use dhcp4o6_protocol::lease::Lease4;
 use dhcp4o6_protocol::permit::{Permit, WireProfile};
+use dhcp4o6_protocol::record::EndpointRecord;
 use dhcp4o6_protocol::time::Lifetime;
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
@@ -612,4 +613,23 @@ fn records_put_together_are_all_durable() {
     let durable = disk.0.borrow().durable.clone();
     let mut after = Store::on(FakeDisk::new(Platter::on(durable)), boot::<0>("one"));
     assert_eq!(keys.map(|key| after.load(&key)), records.map(Some));
+}
+
+#[test]
+fn endpoints_are_kept_and_a_link_without_any_is_stored_as_before() {
+    let mut with_endpoints = record(1, 10);
+    let voice = EndpointRecord { name: "voice".to_owned(), iaid: Iaid(8), lease4: record(2, 20).lease4 };
+    with_endpoints.endpoints.push(voice);
+    let stored = serde_json::to_value(&with_endpoints).unwrap();
+    assert_eq!(serde_json::from_value::<LinkRecord>(stored).unwrap(), with_endpoints);
+    let plain = serde_json::to_value(record(1, 10)).unwrap();
+    assert_eq!(plain.get("endpoints"), None, "what earlier versions read and wrote");
+    assert_eq!(serde_json::from_value::<LinkRecord>(plain).unwrap(), record(1, 10));
+    let mut moments = Vec::new();
+    with_endpoints.each_moment(|moment| moments.push(*moment));
+    let leases = with_endpoints.endpoints.iter().filter_map(|endpoint| endpoint.lease4.as_ref());
+    assert!(
+        leases.map(|lease| lease.requested_at).all(|moment| moments.contains(&moment)),
+        "shifted as well"
+    );
 }

@@ -2,6 +2,7 @@
 
 mod acquire;
 mod configuration;
+mod frozen;
 mod histories;
 mod hold;
 mod messages;

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const SEEDS: u64 = 10_000;
+const SEEDS_BY_AGENT: u64 = 2_000;
 
 /// What a link must have lived through in at least one of the histories, so that they are known to reach it.
 const SOMETIMES: [&str; 60] = [
@@ -99,7 +100,7 @@ fn history(mut net: Net) -> Net {
     net
 }
 
-fn seeds(first: u64, count: u64) -> BTreeSet<&'static str> {
+fn seeds(network: impl Fn(u64) -> Net + Sync, first: u64, count: u64) -> BTreeSet<&'static str> {
     let next = AtomicU64::new(first);
     let reached = Mutex::new(BTreeSet::new());
     let failed = Mutex::new(None);
@@ -110,7 +111,7 @@ fn seeds(first: u64, count: u64) -> BTreeSet<&'static str> {
             if seed >= first + count || failed.lock().unwrap().is_some() {
                 break;
             }
-            match catch_unwind(AssertUnwindSafe(|| history(chaos::network(seed)))) {
+            match catch_unwind(AssertUnwindSafe(|| history(network(seed)))) {
                 Ok(net) => here.extend(net.watch.reached.iter()),
                 Err(_) => *failed.lock().unwrap() = Some(seed),
             }
@@ -121,11 +122,33 @@ fn seeds(first: u64, count: u64) -> BTreeSet<&'static str> {
     std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
     if let Some(seed) = failed.into_inner().unwrap() {
         println!("seed {seed} failed; once more, with its history. SIM_SEED={seed} runs it alone.");
-        history(chaos::network(seed).traced());
+        history(network(seed).traced());
         panic!("seed {seed} failed, but not when repeated");
     }
     reached.into_inner().unwrap()
 }
+
+/// What a link behind an agent must have lived through as well.
+const SOMETIMES_BY_AGENT: [&str; 17] = [
+    "relayed-discover",
+    "relayed-request",
+    "relayed-decline",
+    "relayed-release",
+    "sent-direct",
+    // Leave came, in mode auto.
+    "sent-discover",
+    "acquired",
+    "renewed",
+    "rebound",
+    "nak",
+    "expired",
+    "no-global-address",
+    "agent-port-in-use",
+    "agent-socket-failed",
+    "unsolicited",
+    "source-refused",
+    "crash",
+];
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
@@ -140,7 +163,20 @@ fn ten_thousand_histories_keep_every_invariant_and_end_well() {
         return;
     }
     let count = number("SIM_SEEDS").unwrap_or(SEEDS);
-    let reached = seeds(number("SIM_FIRST").unwrap_or(0), count);
+    let reached = seeds(chaos::network, number("SIM_FIRST").unwrap_or(0), count);
     let missing: Vec<_> = SOMETIMES.iter().filter(|name| !reached.contains(*name)).collect();
     assert!(missing.is_empty() || count < SEEDS, "never reached: {missing:?}; reached {reached:?}");
+}
+
+/// As above, with the host Client Relay Agent; `SIM_SEEDS` runs more than usually.
+#[test]
+fn histories_behind_a_client_relay_agent_keep_every_invariant_and_end_well() {
+    if let Some(seed) = number("SIM_SEED") {
+        history(chaos::network_of_agent(seed).traced());
+        return;
+    }
+    let count = number("SIM_SEEDS").unwrap_or(SEEDS_BY_AGENT);
+    let reached = seeds(chaos::network_of_agent, number("SIM_FIRST").unwrap_or(0), count);
+    let missing: Vec<_> = SOMETIMES_BY_AGENT.iter().filter(|name| !reached.contains(*name)).collect();
+    assert!(missing.is_empty() || count < SEEDS_BY_AGENT, "never reached: {missing:?}; reached {reached:?}");
 }

@@ -6,7 +6,7 @@ use super::server::{Enable, Server};
 use super::{hours, ms, secs};
 use dhcp4o6_protocol::machine::{Command, ConfigureError, OpenError};
 use dhcp4o6_protocol::permit::WireProfile;
-use dhcp4o6_protocol::settings::{Dhcp6Mode, OnWithdraw, Profile, SourceCheck};
+use dhcp4o6_protocol::settings::{Dhcp6Mode, Mode, OnWithdraw, Profile, Renew, SourceCheck};
 use dhcp4o6_protocol::status::LinkState;
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -68,6 +68,35 @@ pub(crate) fn network(seed: u64) -> Net {
     net
 }
 
+/// The same behind a host Client Relay Agent: alone, or where a server may give leave for 4o6 as well.
+pub(crate) fn network_of_agent(seed: u64) -> Net {
+    let mut net = network(seed);
+    let hcra = &mut net.settings.hcra;
+    hcra.servers = net.servers.iter().map(|server| server.global).collect();
+    hcra.renew = net.chance.one_of(&[Renew::Direct, Renew::Direct, Renew::ViaCra]);
+    hcra.source_check = net.chance.one_of(&[SourceCheck::Strict, SourceCheck::Relaxed]);
+    net.settings.mode = net.chance.one_of(&[Mode::Hcra, Mode::Hcra, Mode::Auto]);
+    net
+}
+
+/// What can go wrong with an agent alone.
+fn fault_of_agent(net: &mut Net) {
+    match net.chance.below(3) {
+        0 => net.port67 = net.chance.one_of(&[Ok(()), Err(OpenError::InUse), Err(OpenError::Other(99))]),
+        1 => net.direct = net.chance.one_of(&[Ok(()), Err(OpenError::InUse)]),
+        _ => {
+            let mut servers: Vec<_> = net.servers.iter().map(|server| server.global).collect();
+            if net.chance.happens(0.5) {
+                servers.reverse();
+            }
+            if net.chance.happens(0.3) {
+                servers.truncate(1);
+            }
+            net.reconfigure(|settings| settings.hcra.servers = servers);
+        }
+    }
+}
+
 fn weather(net: &mut Net) -> Weather {
     let chance = &mut net.chance;
     Weather {
@@ -86,6 +115,12 @@ pub(crate) fn rage(net: &mut Net, span: Duration) {
         let longest = net.chance.one_of(&[secs(2), secs(30), secs(900)]);
         let pause = net.chance.within(ms(1), longest);
         net.run_for(pause);
+        if net.settings.mode != Mode::Dhcp4o6
+            && !net.settings.hcra.servers.is_empty()
+            && net.chance.happens(0.2)
+        {
+            fault_of_agent(net);
+        }
         let number = net.chance.below(FAULTS);
         fault(net, number);
     }
@@ -218,7 +253,7 @@ pub(crate) fn heal(net: &mut Net) {
     net.kernel.refuses = None;
     net.kernel.next_is_duplicate = false;
     net.kernel.set_target(true);
-    (net.port546, net.port68) = (Ok(()), Ok(()));
+    (net.port546, net.port68, net.port67, net.direct) = (Ok(()), Ok(()), Ok(()), Ok(()));
     for server in &mut net.servers {
         server.alive = true;
         server.deaf4 = false;

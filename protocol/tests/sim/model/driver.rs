@@ -40,7 +40,9 @@ impl Net {
                     let result = match port {
                         Port::Client6 => self.port546,
                         Port::Native4 => self.port68,
-                        Port::Arp(_) | Port::Cra6(_) | Port::Direct4(..) | Port::Tap => Ok(()),
+                        Port::Cra6(_) => self.port67,
+                        Port::Direct4(..) => self.direct,
+                        Port::Arp(_) | Port::Tap => Ok(()),
                     };
                     if result.is_err() || port == Port::Native4 {
                         self.sockets.retain(|open| *open != port);
@@ -107,15 +109,18 @@ impl Net {
             Effect::Send { via: Port::Arp(_), payload, .. } => self.arp(&payload),
             Effect::Send { via, source, to, payload } => {
                 assert!(self.sockets.contains(&via), "sent by a socket that is not open");
-                self.send(source, *to.ip(), payload);
+                match via {
+                    Port::Client6 => self.send(source, *to.ip(), payload),
+                    _ => self.send_plain(via, source, *to.ip(), payload),
+                }
             }
             Effect::Assign6(want) => {
                 self.note(|_| format!("  assign {:?}", want.iter().map(|a| a.address).collect::<Vec<_>>()));
                 self.kernel.assign6(now, &want);
             }
-            Effect::Frame(_) | Effect::Carrier(_) | Effect::Resolve(_) => {
-                panic!("no client relay agent here")
-            }
+            // No server here tells a name, but what is damaged may.
+            Effect::Resolve(_) => {}
+            Effect::Frame(_) | Effect::Carrier(_) => panic!("no client of another program is here"),
             Effect::Configure(_, want) => outcomes.extend(self.configure_now(want)),
             Effect::Save(record) => {
                 if self.disk_broken {
@@ -205,20 +210,45 @@ impl Net {
                 // Sometimes to everybody on the link.
                 let to =
                     if self.chance.happens(0.1) { Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1) } else { from };
-                self.answer(address, to, forged);
+                self.answer(Port::Client6, address, to, forged);
             }
             self.attacker = Some(attacker);
         }
         for server in 0..self.servers.len() {
             if self.servers[server].is_at(to) {
-                self.carry(|payload| Event::ToServer { server, from, to, payload }, payload.clone(), false);
+                let via = Port::Client6;
+                let event = |payload| Event::ToServer { via, server, from, to, payload };
+                self.carry(event, payload.clone(), false);
+            }
+        }
+    }
+
+    /// A DHCPv4 message that is in nothing else leaves, through the agent or past it.
+    fn send_plain(&mut self, via: Port, source: Option<Ipv6Addr>, to: Ipv6Addr, payload: Vec<u8>) {
+        let from = source.expect("a source is always chosen");
+        self.note(|_| format!("  send DHCPv4 {from} -> {to}, {} octets", payload.len()));
+        if self.keeps_sent {
+            self.sent.push(Sent { at: self.now, source, to, payload: payload.clone() });
+        }
+        let there = match via {
+            Port::Direct4(_, address) => self.address() == Some(address),
+            _ => self.kernel.has(from),
+        };
+        if !self.kernel.running() || !there {
+            return;
+        }
+        for server in 0..self.servers.len() {
+            let at = &self.servers[server];
+            if to == at.global || to == at.four.id.to_ipv6_mapped() {
+                let event = |payload| Event::ToServer { via, server, from, to, payload };
+                self.carry(event, payload.clone(), false);
             }
         }
     }
 
     /// A datagram on its way to the client.
-    pub(super) fn answer(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: Vec<u8>) {
-        self.carry(|payload| Event::ToClient { from, to, payload }, payload, true);
+    pub(super) fn answer(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: Vec<u8>) {
+        self.carry(|payload| Event::ToClient { via, from, to, payload }, payload, true);
     }
 
     fn carry(&mut self, event: impl Fn(Vec<u8>) -> Event, payload: Vec<u8>, may_be_damaged: bool) {

@@ -38,12 +38,14 @@ impl Weather {
 
 pub(super) enum Event {
     ToServer {
+        via: Port,
         server: usize,
         from: Ipv6Addr,
         to: Ipv6Addr,
         payload: Vec<u8>,
     },
     ToClient {
+        via: Port,
         from: Ipv6Addr,
         to: Ipv6Addr,
         payload: Vec<u8>,
@@ -88,6 +90,10 @@ pub(crate) struct Net {
     /// What opening a socket brings.
     pub(crate) port546: Result<(), OpenError>,
     pub(crate) port68: Result<(), OpenError>,
+    /// The client relay agent's.
+    pub(crate) port67: Result<(), OpenError>,
+    /// That of renewals past the agent.
+    pub(crate) direct: Result<(), OpenError>,
     /// Somebody on the target's link has this IPv4 address.
     pub(crate) neighbour: Option<Ipv4Addr>,
     /// What the kernel refused, to be tried again after a while.
@@ -140,6 +146,8 @@ impl Net {
             sockets: Vec::new(),
             port546: Ok(()),
             port68: Ok(()),
+            port67: Ok(()),
+            direct: Ok(()),
             neighbour: None,
             wanted: None,
             retry: ms(1000),
@@ -387,14 +395,18 @@ impl Net {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::ToServer { server, from, to, payload } => {
+            Event::ToServer { via, server, from, to, payload } => {
                 let now = self.now;
                 let Some(server) = self.servers.get_mut(server) else { return };
-                if let Some((source, answer)) = server.hear(now, to, &payload, &mut self.chance) {
-                    self.answer(source, from, answer);
+                let answer = match via {
+                    Port::Client6 => server.hear(now, to, &payload, &mut self.chance),
+                    _ => server.hear_plain(now, &payload, &mut self.chance).map(|answer| (to, answer)),
+                };
+                if let Some((source, answer)) = answer {
+                    self.answer(via, source, from, answer);
                 }
             }
-            Event::ToClient { from, to, payload } => self.arrive(from, to, &payload),
+            Event::ToClient { via, from, to, payload } => self.arrive(via, from, to, &payload),
             Event::Arp(payload) => {
                 if self.sockets.contains(&Port::Arp(EndpointId::FIRST)) {
                     let nobody = Ipv6Addr::UNSPECIFIED;
@@ -411,10 +423,13 @@ impl Net {
     }
 
     /// A datagram reaches the link.
-    pub(crate) fn arrive(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
-        let ours = self.kernel.has(to) || (to.is_multicast() && self.kernel.running());
-        if ours && self.sockets.contains(&Port::Client6) {
-            self.deliver(Port::Client6, from, to, payload);
+    pub(crate) fn arrive(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
+        let ours = match via {
+            Port::Direct4(_, address) => self.address() == Some(address),
+            _ => self.kernel.has(to) || (to.is_multicast() && self.kernel.running()),
+        };
+        if ours && self.sockets.contains(&via) {
+            self.deliver(via, from, to, payload);
         }
     }
 
@@ -430,8 +445,11 @@ impl Net {
 
     fn deliver(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
         let interface = self.kernel.index();
-        let from = SocketAddrV6::new(from, 547, 0, interface);
-        self.watch.heard(&self.settings, payload);
+        let port = if via == Port::Client6 { 547 } else { 67 };
+        let from = SocketAddrV6::new(from, port, 0, interface);
+        if via == Port::Client6 {
+            self.watch.heard(&self.settings, payload);
+        }
         self.input(Input::Datagram(Datagram { via, interface, from, to, payload }));
     }
 

@@ -97,6 +97,11 @@ impl Server {
         to == ALL_RELAYS_AND_SERVERS || to == self.link_local || to == self.global
     }
 
+    /// The answer to a DHCPv4 message that is in nothing else.
+    pub(crate) fn hear_plain(&mut self, now: Instant, octets: &[u8], chance: &mut Chance) -> Option<Vec<u8>> {
+        if self.alive && !self.deaf4 { self.four.hear(now, octets, chance) } else { None }
+    }
+
     /// The answer, and the address it comes from.
     pub(crate) fn hear(
         &mut self,

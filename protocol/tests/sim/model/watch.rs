@@ -5,10 +5,12 @@ use super::pace::Pace;
 use super::server::Server;
 use dhcp4o6_protocol::lease::{LeaseEvent, LeaseEventKind};
 use dhcp4o6_protocol::machine::{Effect, Port};
-use dhcp4o6_protocol::params::{ALL_RELAYS_AND_SERVERS, SEND_BURST, SEND_INTERVAL, SERVER6_PORT};
+use dhcp4o6_protocol::params::{
+    ALL_RELAYS_AND_SERVERS, SEND_BURST, SEND_INTERVAL, SERVER4_PORT, SERVER6_PORT,
+};
 use dhcp4o6_protocol::permit::{Permit, WireProfile};
 use dhcp4o6_protocol::record::LinkRecord;
-use dhcp4o6_protocol::settings::LinkSettings;
+use dhcp4o6_protocol::settings::{LinkSettings, Mode};
 use dhcp4o6_protocol::status::{LinkState, Status};
 use dhcp4o6_protocol::time::Instant;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
@@ -16,7 +18,7 @@ use dhcp4o6_protocol::wire::v4::{self, code};
 use dhcp4o6_protocol::wire::v6::{Message, MessageType};
 use dhcp4o6_protocol::wire::v6_option::OptionCode;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Most effects of one input. A flood of effects is a loop.
@@ -79,6 +81,11 @@ impl Watch {
                     self.spend(now);
                     self.datagram(now, settings, [before, after], source, *to.ip(), payload);
                 }
+                Effect::Send { via: via @ (Port::Cra6(_) | Port::Direct4(..)), source, to, payload } => {
+                    assert!(copies.insert((*to.ip(), payload)), "the same message left twice for one server");
+                    assert_eq!(to.port(), SERVER4_PORT, "HCRA-08");
+                    self.plain(now, settings, [before, after], (*via, *source, *to.ip()), payload);
+                }
                 Effect::Refused(refused) => _ = self.reached.insert(refused.name()),
                 Effect::Notify(_, event) => _ = self.reached.insert(event.kind.word()),
                 _ => {}
@@ -128,6 +135,50 @@ impl Watch {
         self.dhcp6(&message, settings);
         let started_at = statuses[1].dhcp6.exchange.as_ref().map(|exchange| exchange.started_at);
         self.pace.dhcp6(now, message.kind, message.header, started_at);
+    }
+
+    /// A DHCPv4 message leaves through the agent, or past it by IPv4.
+    fn plain(
+        &mut self,
+        now: Instant,
+        settings: &LinkSettings,
+        statuses: [&Status; 2],
+        (via, source, to): (Port, Option<Ipv6Addr>, Ipv6Addr),
+        payload: &[u8],
+    ) {
+        let message = v4::Message::parse(payload).expect("the message is well formed");
+        let kind = message.kind().expect("the message type is always sent");
+        assert!(matches!(settings.mode, Mode::Hcra | Mode::Auto), "relayed in mode {:?}", settings.mode);
+        assert_eq!((message.op, message.giaddr), (v4::BOOTREQUEST, Ipv4Addr::UNSPECIFIED), "HCRA-10");
+        assert!(message.option(code::RELAY_AGENT).is_none(), "HCRA-13");
+        let source = source.expect("a source is always chosen");
+        match via {
+            Port::Direct4(_, address) => {
+                assert_eq!((kind, message.hops, message.ciaddr), (v4::MessageType::REQUEST, 0, address));
+                assert_eq!(source, address.to_ipv6_mapped(), "HCRA-27");
+                let server = statuses[0].client4.lease.as_ref().map(|lease| lease.server_id.to_ipv6_mapped());
+                assert_eq!(server, Some(to), "D-07");
+                self.reached.insert("sent-direct");
+            }
+            Port::Cra6(address) => {
+                assert_eq!((message.hops, source), (1, address), "HCRA-10");
+                assert!(!source.is_unicast_link_local(), "HCRA-07");
+                let usable = statuses[1].facts.addresses.iter().any(|a| a.address == source && a.usable());
+                assert!(usable, "relayed from {source}, which is not usable (HCRA-05)");
+                assert!(settings.hcra.servers.contains(&to), "relayed to {to} (HCRA-09)");
+                self.reached.insert(match kind {
+                    v4::MessageType::DISCOVER => "relayed-discover",
+                    v4::MessageType::REQUEST => "relayed-request",
+                    v4::MessageType::DECLINE => "relayed-decline",
+                    v4::MessageType::RELEASE => "relayed-release",
+                    other => panic!("a client does not send {other}"),
+                });
+            }
+            other => panic!("DHCPv4 left by {other:?}"),
+        }
+        if in_turn(statuses) {
+            self.pace.dhcp4(now, (kind.0, message.xid.0), to);
+        }
     }
 
     /// A datagram reaches the link's socket.
@@ -219,7 +270,7 @@ impl Watch {
             assert_eq!(asks(OptionCode::INF_MAX_RT), stateless, "C6-10");
             assert_eq!(asks(OptionCode::INFORMATION_REFRESH_TIME), stateless, "C6-10");
             assert!(stateless || asks(OptionCode::SOL_MAX_RT), "C6-10");
-            use dhcp4o6_protocol::settings::{Mode, Profile};
+            use dhcp4o6_protocol::settings::Profile;
             let on = settings.mode != Mode::Off;
             let rfc = on && settings.profile != Profile::Draft01;
             let draft = on && settings.profile != Profile::Rfc7341;
