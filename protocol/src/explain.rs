@@ -61,44 +61,27 @@ pub fn explain(status: &Status, now: Instant) -> Vec<Step> {
         let (mut verdict, mut evidence) = look(status, now);
         match (stopped_at, verdict) {
             (Some(stop), Verdict::Waiting | Verdict::Failed | Verdict::Skipped) => {
-                (verdict, evidence) = (Verdict::Skipped, not_looked_at(stop));
+                (verdict, evidence) = (Verdict::Skipped, format!("Not looked at: stopped at {stop}."));
             }
             (None, Verdict::Waiting | Verdict::Failed) => stopped_at = Some(name),
             (_, Verdict::Ok) | (None, Verdict::Skipped) => {}
         }
         steps.push(Step { name, verdict, evidence });
     }
-    // What the first endpoint alone waits for keeps no other from its lease.
-    let shared = stopped_at.filter(|stop| !OF_AN_ENDPOINT.contains(stop));
-    steps.extend(endpoints::steps(status, now).map(|step| match (shared, step.verdict) {
-        (Some(stop), Verdict::Waiting | Verdict::Failed) => {
-            Step { verdict: Verdict::Skipped, evidence: not_looked_at(stop), ..step }
-        }
-        (Some(_) | None, _) => step,
-    }));
+    if !stopped_at.is_some_and(|stop| BEFORE_IPV4.iter().any(|(name, _)| *name == stop)) {
+        steps.extend(endpoints::steps(status, now));
+    }
     steps
-}
-
-/// Steps that each endpoint goes by itself.
-const OF_AN_ENDPOINT: [&str; 5] = ["wanted", "target", "dhcp4", "lease", "installed"];
-
-fn not_looked_at(stop: &str) -> String {
-    format!("Not looked at: stopped at {stop}.")
 }
 
 type Look = fn(&Status, Instant) -> Finding;
 
 /// What every link needs, whichever way DHCPv4 travels.
-const BEFORE_IPV4: [(&str, Look); 6] = [
-    ("link", link),
-    ("started", started),
-    ("up", up),
-    ("carrier", carrier),
-    ("link-local", link_local),
-    ("router-advertisement", router_advertisement),
-];
+const BEFORE_IPV4: [(&str, Look); 5] =
+    [("link", link), ("started", started), ("up", up), ("carrier", carrier), ("link-local", link_local)];
 /// In DHCPv6.
-const BY_4O6: [(&str, Look); 9] = [
+const BY_4O6: [(&str, Look); 10] = [
+    ("router-advertisement", router_advertisement),
     ("dhcp6", dhcp6),
     ("permit", permit),
     ("wanted", wanted),
@@ -110,7 +93,8 @@ const BY_4O6: [(&str, Look); 9] = [
     ("installed", installed),
 ];
 /// Through the host Client Relay Agent.
-const BY_AGENT: [(&str, Look); 11] = [
+const BY_AGENT: [(&str, Look); 12] = [
+    ("router-advertisement", agent::router_advertisement),
     ("dhcp6", agent::dhcp6),
     ("permit", agent::permit),
     ("wanted", wanted),
@@ -124,7 +108,8 @@ const BY_AGENT: [(&str, Look); 11] = [
     ("installed", installed),
 ];
 /// Through the agent, with a client of another program.
-const BY_AGENT_ALONE: [(&str, Look); 6] = [
+const BY_AGENT_ALONE: [(&str, Look); 7] = [
+    ("router-advertisement", agent::router_advertisement),
     ("dhcp6", agent::dhcp6),
     ("permit", agent::permit),
     ("servers", agent::servers),

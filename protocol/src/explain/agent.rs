@@ -1,17 +1,26 @@
 //! What the host Client Relay Agent needs, and what became of it.
 
-use super::{Finding, failed, held, ok, sentence, skipped, waiting};
+use super::{Finding, Verdict, failed, held, ok, sentence, skipped, waiting};
 use crate::facts::LinkFacts;
 use crate::settings::is_routable;
 use crate::status::{HcraStatus, Status};
 use crate::time::Instant;
 
-/// The agent can do without DHCPv6 where it knows everything it needs.
+pub(super) fn router_advertisement(status: &Status, now: Instant) -> Finding {
+    unless_needless(super::router_advertisement(status, now), status)
+}
+
 pub(super) fn dhcp6(status: &Status, now: Instant) -> Finding {
-    let (verdict, evidence) = super::dhcp6(status, now);
-    let knows = status.hcra.as_ref().is_some_and(|hcra| !hcra.servers.is_empty());
+    unless_needless(super::dhcp6(status, now), status)
+}
+
+/// The agent can do without DHCPv6, and what that waits for, where it knows everything it needs.
+fn unless_needless((verdict, evidence): Finding, status: &Status) -> Finding {
+    let knows = |hcra: &HcraStatus| {
+        !hcra.servers.is_empty() && !matches!(hcra.waiting_for, Some("permit" | "servers"))
+    };
     match verdict {
-        super::Verdict::Waiting | super::Verdict::Failed if knows => {
+        Verdict::Waiting | Verdict::Failed if status.hcra.as_ref().is_some_and(knows) => {
             skipped(format!("{evidence} The relay agent knows its servers without it."))
         }
         _ => (verdict, evidence),
