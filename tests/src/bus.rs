@@ -263,6 +263,23 @@ impl BusClient {
         })
     }
 
+    /// Waits for a signal of this name that `wanted` takes by its arguments, after a [`BusClient::mark`].
+    ///
+    /// # Panics
+    /// When none comes within `limit`.
+    pub fn wait_signal(
+        &mut self,
+        mark: usize,
+        member: &str,
+        limit: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Seen {
+        self.until(&format!("a signal {member}"), limit, |client| {
+            let mut signals = client.seen.iter().skip(mark);
+            signals.find(|seen| seen.member == member && wanted(&seen.arguments)).cloned()
+        })
+    }
+
     /// Waits until `found` finds something, looking again after every signal.
     ///
     /// # Panics

@@ -2,5 +2,7 @@
 
 mod arrangements;
 mod clients;
+mod endpoints;
 mod lcra;
+mod moves;
 mod tra;
