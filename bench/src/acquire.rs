@@ -2,7 +2,7 @@
 
 use crate::report::{Row, median, spread};
 use crate::service::Service;
-use crate::wire::{Tap, first_query_after_reply};
+use crate::wire::{Collector, first_query_after_reply};
 use dhcp4o6_tests::{Bus, Change, Kea, KeaSettings, Lab, SOON, Watch};
 use std::time::{Duration, Instant};
 
@@ -112,7 +112,7 @@ fn run(lab: &Lab, bus: &Bus, mode: &str) -> Run {
     lab.customer.ip("addr flush dev c0");
     let config = format!("[[link]]\nmatch = \"c0\"\n{mode}\n");
     let service = Service::start(lab, bus, &config);
-    let tap = Tap::open(&lab.customer);
+    let wire = Collector::open(&lab.customer);
     let kernel = Watch::open(&lab.customer);
     lab.customer.ip("link set c0 up");
     let end = Instant::now() + SOON;
@@ -122,14 +122,14 @@ fn run(lab: &Lab, bus: &Bus, mode: &str) -> Run {
             Instant::now() < end,
             "no IPv4 address within {SOON:?}: the kernel did {:?}, the wire saw {:?}, the service says {}",
             kernel.changes(),
-            tap.frames(),
+            wire.frames(),
             bus.client().properties("c0")
         );
         kernel.wait(Duration::from_millis(100));
         moments = moments_of(&kernel.changes());
     }
     let (up, usable, address) = moments.unwrap_or_else(|| unreachable!("the loop above ends with moments"));
-    let frames = tap.frames();
+    let frames = wire.frames();
     drop(service);
     let since = |moment: Instant| moment.duration_since(up).as_secs_f64() * 1000.0;
     let (advertise_wait, reply_to_query) = first_query_after_reply(&frames);

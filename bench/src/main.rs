@@ -13,13 +13,19 @@ mod relay;
 mod report;
 mod server;
 mod service;
+mod stage;
+mod tap;
+mod transit;
+mod tsv;
 mod wire;
 
 use report::Report;
 use std::path::PathBuf;
+use transit::Agent;
 
 /// What there is to measure.
-const PARTS: [&str; 7] = ["footprint", "acquire", "crowd", "isc", "server", "leases", "relay"];
+const PARTS: [&str; 11] =
+    ["footprint", "acquire", "crowd", "isc", "server", "leases", "relay", "tra", "lcra", "tsv", "tap"];
 
 fn main() -> std::io::Result<()> {
     let only: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +57,18 @@ fn main() -> std::io::Result<()> {
     }
     if wanted("relay") {
         report.extend(relay::measure(&mut progress));
+    }
+    if wanted("tra") {
+        report.extend(transit::measure(Agent::Tra, &mut progress));
+    }
+    if wanted("lcra") {
+        report.extend(transit::measure(Agent::Lcra, &mut progress));
+    }
+    if wanted("tsv") {
+        report.rows.extend(tsv::measure(&mut progress));
+    }
+    if wanted("tap") {
+        report.extend(tap::measure(&mut progress));
     }
     report.print();
     let path = output().join("bench.json");

@@ -30,6 +30,10 @@ addresses = ["2001:db8:6::1"]
 accept-from = ["2001:db8::/32"]
 server-id = "192.0.2.1"
 
+[server.tsv]
+addresses = ["2001:db8:6::1"]
+accept-from = ["2001:db8::/32"]
+
 [server.limits]
 messages-per-source = 0
 messages-per-interface-id = 0
@@ -41,6 +45,7 @@ prefix = "10.0.0.0/8"
 pools = ["10.0.0.10-10.255.255.245"]
 interfaces = ["s0"]
 link-addresses = ["2001:db8:6::/64"]
+sources = ["2001:db8::/32"]
 lease-time = "1d"
 "#;
 

@@ -128,6 +128,14 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
     }
 }
 
+/// What all but one in twenty of the figures do not exceed.
+pub(crate) fn high(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let above = sorted.len() / 20;
+    sorted.len().checked_sub(above + 1).map_or(f64::NAN, |index| sorted[index])
+}
+
 /// Number of runs, smallest and largest, for [`Row::how`].
 pub(crate) fn spread(figures: &[f64]) -> String {
     let low = figures.iter().copied().fold(f64::INFINITY, f64::min);
@@ -144,6 +152,15 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
         assert!(median(&[]).is_nan());
+    }
+
+    #[test]
+    fn one_in_twenty_may_be_higher() {
+        let figures: Vec<f64> = (1..=40).map(f64::from).collect();
+        assert_eq!(high(&figures), 38.0);
+        assert_eq!(high(&figures[..20]), 19.0);
+        assert_eq!(high(&figures[..19]), 19.0);
+        assert!(high(&[]).is_nan());
     }
 
     #[test]

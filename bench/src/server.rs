@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 /// How many clients wait at the same time.
-const LEVELS: [u32; 4] = [1, 16, 256, 4096];
+pub(crate) const LEVELS: [u32; 4] = [1, 16, 256, 4096];
 /// Runs of each system at each level.
 const RUNS: usize = 3;
 const TIMES: &str = "--warm-up 500ms --duration 3s";

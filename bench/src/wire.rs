@@ -1,5 +1,7 @@
-//! DHCPv6 on a namespace's links, with the kernel's own time for each frame.
+//! DHCP on a namespace's links, with the kernel's own time for each frame.
 
+use dhcp4o6_protocol::wire::frame::{Content, Frame as Ethernet};
+use dhcp4o6_protocol::wire::v4::{self, MessageType as Kind4};
 use dhcp4o6_protocol::wire::v6::MessageType;
 use dhcp4o6_tests::Namespace;
 use nix::cmsg_space;
@@ -24,10 +26,20 @@ pub(crate) struct Frame {
     kind: MessageType,
 }
 
-/// A packet socket that collects frames in the kernel until they are read.
-pub(crate) struct Tap(OwnedFd);
+/// One DHCPv4 message on the wire, over IPv4 or IPv6.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame4 {
+    /// Kernel's time, milliseconds.
+    pub(crate) at: f64,
+    /// By IPv6; otherwise by IPv4.
+    pub(crate) ipv6: bool,
+    pub(crate) kind: Kind4,
+}
 
-impl Tap {
+/// A packet socket that collects frames in the kernel until they are read.
+pub(crate) struct Collector(OwnedFd);
+
+impl Collector {
     pub(crate) fn open(namespace: &Namespace) -> Self {
         let socket = namespace.enter(|| {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -38,8 +50,17 @@ impl Tap {
         Self(socket)
     }
 
-    /// What was collected since the last call.
+    /// The DHCPv6 messages that were collected since the last call.
     pub(crate) fn frames(&self) -> Vec<Frame> {
+        self.collect(|at, frame| Some(Frame { at, kind: dhcp6(frame)? }))
+    }
+
+    /// The DHCPv4 messages that were collected since the last call.
+    pub(crate) fn frames4(&self) -> Vec<Frame4> {
+        self.collect(|at, frame| dhcp4(frame).map(|(ipv6, kind)| Frame4 { at, ipv6, kind }))
+    }
+
+    fn collect<T>(&self, read: impl Fn(f64, &[u8]) -> Option<T>) -> Vec<T> {
         let mut frames = Vec::new();
         let mut buffer = [0; 2048];
         loop {
@@ -59,10 +80,8 @@ impl Tap {
                 })
             });
             let length = received.bytes;
-            let (Some(at), Some(kind)) = (at, dhcp6(buffer.get(..length).unwrap_or_default())) else {
-                continue;
-            };
-            frames.push(Frame { at, kind });
+            let frame = buffer.get(..length).unwrap_or_default();
+            frames.extend(at.and_then(|at| read(at, frame)));
         }
     }
 }
@@ -72,6 +91,19 @@ fn dhcp6(frame: &[u8]) -> Option<MessageType> {
         && *frame.get(20)? == UDP
         && frame.get(54..58)?.chunks(2).any(|port| matches!(port, [0x02, 0x22 | 0x23]));
     is_dhcp6.then(|| frame.get(HEADERS).copied().map(MessageType)).flatten()
+}
+
+/// Whether it came by IPv6, and its type.
+fn dhcp4(frame: &[u8]) -> Option<(bool, Kind4)> {
+    let (ipv6, payload) = match frame.get(12..14)? {
+        [0x86, 0xdd] if *frame.get(20)? == UDP => (true, frame.get(HEADERS..)?),
+        [0x08, 0x00] => match Ethernet::parse(frame, true).ok()?.content {
+            Content::Dhcp(datagram) => (false, datagram.payload),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((ipv6, v4::Message::parse(payload).ok()?.kind()?))
 }
 
 /// From the first Solicit to the first Request (not a number without them), and from the Reply before the first query

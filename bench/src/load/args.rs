@@ -2,18 +2,21 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dhcp4o6_protocol::permit::WireProfile;
-use std::net::{Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::time::Duration;
 
 /// UDP port of servers and relay agents.
 pub(crate) const SERVER_PORT: u16 = 547;
 /// UDP port of clients.
 pub(crate) const CLIENT_PORT: u16 = 546;
+/// UDP port of DHCPv4 servers, relay agents and client relay agents, over IPv4 as over IPv6.
+pub(crate) const SERVER4_PORT: u16 = 67;
 
-/// Many DHCPv4-over-DHCPv6 clients in one process, to see what a server can bear.
+/// Many DHCPv4 clients in one process, to see what a server or an agent can bear.
 ///
-/// Every client has an identity of its own and is the client of dhcp4o6d itself: it says what that would say, and
-/// believes only what that would believe. The figures go to standard output; on a terminal a line on standard error
+/// They speak DHCPv4-over-DHCPv6, with --cra DHCPv4 over IPv6, and with --link DHCPv4 on their own link. Every client has
+/// an identity of its own and is the client of dhcp4o6d itself: it says what that would say, and believes only what that
+/// would believe. The figures go to standard output; on a terminal a line on standard error
 /// shows the progress. Interrupted, it reports what it has.
 ///
 /// Exit codes: 0 success; 1 it could not run; 2 wrong usage; 3 the server did not complete anything, or gave one
@@ -42,21 +45,35 @@ pub(crate) enum Yardstick {
         /// UDP port to listen on.
         #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT)]
         port: u16,
+        /// Listen on IPv4.
+        #[arg(long)]
+        ipv4: bool,
         /// Turn Relay-forward into Relay-reply by its first octet: then a relay agent takes it for an answer.
         #[arg(long)]
         relay_reply: bool,
+        /// Turn DISCOVER into OFFER and REQUEST into ACK, with an address for the client that follows from its hardware
+        /// address: then an agent takes it for the answer of a DHCPv4 server, which has returned option 82.
+        #[arg(long, conflicts_with = "relay_reply")]
+        boot_reply: bool,
     },
     /// Send every datagram on to one address, and what comes from there to whoever sent last.
     Forward {
         /// Where to.
-        #[arg(long, value_name = "ADDRESS[%INTERFACE]", value_parser = destination)]
+        #[arg(long, value_name = "ADDRESS[%INTERFACE]", value_parser = beyond)]
         to: Destination,
         /// UDP port there.
         #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT)]
         to_port: u16,
-        /// UDP port to listen on.
+        /// UDP port to listen on; toward an address of the other kind, IPv4 or IPv6, the port to send from, too.
         #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT)]
         port: u16,
+        /// Listen on IPv4.
+        #[arg(long)]
+        ipv4: bool,
+        /// Send what comes back to this address and port, whoever sent last: clients that have no address yet are none
+        /// that can be sent to.
+        #[arg(long, value_name = "ADDRESS:PORT", requires = "ipv4")]
+        back_to: Option<SocketAddrV4>,
     },
 }
 
@@ -64,7 +81,7 @@ pub(crate) enum Yardstick {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Load {
     /// Server or relay agent to ask; a link-local or multicast address needs an interface.
-    #[arg(short, long, value_name = "ADDRESS[%INTERFACE]", required = true, value_parser = destination)]
+    #[arg(short, long, value_name = "ADDRESS[%INTERFACE]", required_unless_present = "link", value_parser = destination)]
     pub(crate) server: Option<Destination>,
 
     /// What clients do.
@@ -105,8 +122,22 @@ pub(crate) struct Load {
     #[arg(long, value_name = "PREFIX/LENGTH", value_parser = prefix, num_args = 0..=1)]
     pub(crate) direct: Option<Option<Ipv6Addr>>,
 
+    /// Be client relay agents: DHCPv4 messages go as they are, by IPv6, from UDP port 67 to port 67. All come from this
+    /// host's address, as behind an agent on their link; with "--direct PREFIX" each has an agent and an address of its own.
+    #[arg(long, conflicts_with_all = ["relayed", "profile"])]
+    pub(crate) cra: bool,
+
+    /// Be clients on this Ethernet link, each a station of its own that broadcasts DHCPv4 in frames, to load an agent that
+    /// is there; in mode flood only. No server is named.
+    #[arg(
+        long,
+        value_name = "INTERFACE",
+        conflicts_with_all = ["server", "relayed", "direct", "link_address", "cra", "profile", "no_chaddr", "echo", "port", "local_port"]
+    )]
+    pub(crate) link: Option<String>,
+
     /// Link-address of the Relay-forward; without this, the address that the server is reached from.
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "direct")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["direct", "cra"])]
     pub(crate) link_address: Option<Ipv6Addr>,
 
     /// Wire profile.
@@ -131,17 +162,25 @@ pub(crate) struct Load {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// UDP port of the server.
-    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT)]
-    pub(crate) port: u16,
+    /// UDP port of the server; without this 547, with --cra 67.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
 
-    /// UDP port to send from; without this 547 as a relay agent, 546 as clients.
+    /// UDP port to send from; without this 547 as a relay agent, 546 as clients, 67 as client relay agents.
     #[arg(long, value_name = "PORT")]
     pub(crate) local_port: Option<u16>,
 
     /// Print the figures as JSON.
     #[arg(short, long)]
     pub(crate) json: bool,
+}
+
+impl Load {
+    /// Where messages go, unless they are broadcast on a link.
+    pub(crate) fn server(&self) -> Option<SocketAddrV6> {
+        let default = if self.cra { SERVER4_PORT } else { SERVER_PORT };
+        self.server.map(|server| server.at(self.port.unwrap_or(default)))
+    }
 }
 
 /// What clients do.
@@ -173,7 +212,7 @@ impl From<Profile> for WireProfile {
     }
 }
 
-/// An address with the index of its interface, 0 without.
+/// An address with the index of its interface, 0 without. An IPv4 address is one that is mapped to IPv6.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Destination {
     address: Ipv6Addr,
@@ -181,9 +220,22 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
+    /// True for IPv4.
+    pub(crate) fn is_ipv4(self) -> bool {
+        self.address.to_ipv4_mapped().is_some()
+    }
+
     /// With a port.
     pub(crate) fn at(self, port: u16) -> SocketAddrV6 {
         SocketAddrV6::new(self.address, port, 0, self.scope)
+    }
+}
+
+/// As [`destination`], or an IPv4 address.
+fn beyond(text: &str) -> Result<Destination, String> {
+    match text.parse::<Ipv4Addr>() {
+        Ok(address) => Ok(Destination { address: address.to_ipv6_mapped(), scope: 0 }),
+        Err(_) => destination(text),
     }
 }
 
@@ -253,7 +305,7 @@ mod tests {
     #[test]
     fn only_the_server_must_be_named() {
         let load = load("--server 2001:db8::1").unwrap();
-        assert_eq!(load.server.unwrap().at(load.port), "[2001:db8::1]:547".parse().unwrap());
+        assert_eq!(load.server(), "[2001:db8::1]:547".parse().ok());
         assert_eq!((load.mode, load.outstanding, load.duration), (Mode::Dora, 256, None));
         let missing = super::Arguments::try_parse_from(["dhcp4o6-load"]).unwrap_err();
         assert!(missing.to_string().contains("--server"), "{missing}");
@@ -262,7 +314,41 @@ mod tests {
     #[test]
     fn a_yardstick_needs_no_server() {
         let parsed = Arguments::try_parse_from(["dhcp4o6-load", "echo", "--port", "5"]).unwrap();
-        assert!(matches!(parsed.yardstick, Some(Yardstick::Echo { port: 5, relay_reply: false })));
+        assert!(matches!(parsed.yardstick, Some(Yardstick::Echo { port: 5, relay_reply: false, .. })));
+    }
+
+    #[test]
+    fn client_relay_agents_speak_at_port_67() {
+        assert_eq!(load("-s ::1 --cra").unwrap().server(), "[::1]:67".parse().ok());
+        assert_eq!(load("-s ::1 --cra --port 5").unwrap().server(), "[::1]:5".parse().ok());
+        assert!(load("-s ::1 --cra --direct 2001:db8:f::/64").is_ok());
+        for wrong in ["--relayed", "--profile draft01", "--link-address 2001:db8::1"] {
+            assert!(load(&format!("-s ::1 --cra {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn clients_on_a_link_have_no_server() {
+        let load = |options: &str| load(&format!("--link lan0 {options}"));
+        assert_eq!(load("--mode flood").unwrap().server(), None);
+        for wrong in ["-s ::1", "--cra", "--direct", "--relayed", "--no-chaddr", "--port 67", "--echo"] {
+            assert!(load(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_forwarder_can_send_to_ipv4() {
+        let to = |text: &str| {
+            let words = ["dhcp4o6-load", "forward", "--to", text];
+            match Arguments::try_parse_from(words).map_err(|e| e.to_string())?.yardstick {
+                Some(Yardstick::Forward { to, .. }) => Ok((to.is_ipv4(), to.at(67))),
+                other => Err(format!("{other:?}")),
+            }
+        };
+        assert_eq!(to("192.0.2.1"), Ok((true, "[::ffff:192.0.2.1]:67".parse().unwrap())));
+        assert_eq!(to("2001:db8::1"), Ok((false, "[2001:db8::1]:67".parse().unwrap())));
+        assert!(to("192.0.2.256").is_err());
+        assert!(load("-s 192.0.2.1").is_err());
     }
 
     #[test]

@@ -2,15 +2,16 @@
 
 use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
 use nix::libc::in6_pktinfo;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockFlag, SockType,
+    AddressFamily, ControlMessage, ControlMessageOwned, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType,
     SockaddrIn6, bind, getsockname, recvmmsg, sendmmsg, sendmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -22,8 +23,15 @@ const LONGEST: usize = 4096;
 /// What the kernel may hold for a socket, so that the tool is not what loses datagrams: 65,536 answers.
 const BUFFER: usize = 128 << 20;
 
-/// A UDP socket on every IPv6 address of this network namespace.
+/// A UDP socket on every address of this network namespace, or one that frames leave by.
 pub(crate) struct Socket(OwnedFd);
+
+/// What a UDP socket speaks. IPv4 addresses are said as IPv6 ones that they are mapped to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
 
 /// Which addresses a socket uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,23 +47,36 @@ impl Socket {
     ///
     /// # Errors
     /// When the port is taken, or below 1024 without the right to it.
-    pub(crate) fn bind(port: u16, addresses: Addresses) -> io::Result<Self> {
+    pub(crate) fn bind(port: u16, family: Family, addresses: Addresses) -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let fd = socket(AddressFamily::Inet6, SockType::Datagram, flags, None)?;
-        setsockopt(&fd, sockopt::Ipv6V6Only, &true)?;
-        // As root whatever the host allows; the kernel cuts the other to its limit.
-        if setsockopt(&fd, sockopt::RcvBufForce, &BUFFER).is_err() {
-            setsockopt(&fd, sockopt::RcvBuf, &BUFFER)?;
-        }
-        if setsockopt(&fd, sockopt::SndBufForce, &BUFFER).is_err() {
-            setsockopt(&fd, sockopt::SndBuf, &BUFFER)?;
-        }
+        let (only_ipv6, everywhere) = match family {
+            Family::Ipv4 => (false, Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()),
+            Family::Ipv6 => (true, Ipv6Addr::UNSPECIFIED),
+        };
+        setsockopt(&fd, sockopt::Ipv6V6Only, &only_ipv6)?;
+        let fd = with_room(fd)?;
         if addresses == Addresses::Any {
             setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &true)?;
             // Sources out of a prefix that is routed here, none of which an interface has.
             setsockopt(&fd, sockopt::IpFreebind, &true)?;
         }
-        bind(fd.as_raw_fd(), &SockaddrIn6::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0)))?;
+        bind(fd.as_raw_fd(), &SockaddrIn6::from(SocketAddrV6::new(everywhere, port, 0, 0)))?;
+        Ok(Self(fd))
+    }
+
+    /// For frames that leave by an interface. It receives nothing.
+    ///
+    /// # Errors
+    /// When there is no such interface, or no right to send frames.
+    pub(crate) fn on_link(interface: &str) -> io::Result<Self> {
+        // Only this list gives a packet address without unsafe code.
+        let address: LinkAddr = getifaddrs()?
+            .filter(|entry| entry.interface_name == interface)
+            .find_map(|entry| entry.address?.as_link_addr().copied())
+            .ok_or(Errno::ENODEV)?;
+        let fd = with_room(socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)?)?;
+        bind(fd.as_raw_fd(), &address)?;
         Ok(Self(fd))
     }
 
@@ -104,6 +125,24 @@ impl Socket {
         sendmsg(self.0.as_raw_fd(), &[IoSlice::new(octets)], &control, MsgFlags::empty(), Some(&to))?;
         Ok(())
     }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The same with as much room as there may be.
+fn with_room(fd: OwnedFd) -> io::Result<OwnedFd> {
+    // As root whatever the host allows; the kernel cuts the other to its limit.
+    if setsockopt(&fd, sockopt::RcvBufForce, &BUFFER).is_err() {
+        setsockopt(&fd, sockopt::RcvBuf, &BUFFER)?;
+    }
+    if setsockopt(&fd, sockopt::SndBufForce, &BUFFER).is_err() {
+        setsockopt(&fd, sockopt::SndBuf, &BUFFER)?;
+    }
+    Ok(fd)
 }
 
 /// A datagram that came.
@@ -233,20 +272,21 @@ fn survivable(error: Errno) -> io::Result<bool> {
     }
 }
 
-/// Datagrams on their way to one destination.
+/// Datagrams on their way to one destination, or frames, in which it stands where they go.
 pub(crate) struct Outbox {
     headers: Headers,
-    to: SocketAddrV6,
+    to: Option<SocketAddrV6>,
     addresses: Vec<Option<SockaddrIn6>>,
     waiting: Vec<(Vec<u8>, Option<Ipv6Addr>)>,
 }
 
 impl Outbox {
-    pub(crate) fn new(to: SocketAddrV6) -> Self {
+    /// `None` is for frames.
+    pub(crate) fn new(to: Option<SocketAddrV6>) -> Self {
         Self {
             headers: Headers::new(),
             to,
-            addresses: vec![Some(to.into()); BATCH],
+            addresses: vec![to.map(SockaddrIn6::from); BATCH],
             waiting: Vec::with_capacity(2 * BATCH),
         }
     }
@@ -297,8 +337,8 @@ impl Outbox {
             refused += self.headers.send(socket, &plain, &self.addresses[..plain.len()])?;
             // A source is said in a control message, and one call can say only one.
             for (octets, source) in datagrams {
-                let Some(source) = source else { continue };
-                while let Err(error) = socket.send_from(octets, self.to, *source) {
+                let (Some(source), Some(to)) = (source, self.to) else { continue };
+                while let Err(error) = socket.send_from(octets, to, *source) {
                     if survivable(error)? {
                         refused += 1;
                         break;

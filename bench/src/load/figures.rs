@@ -81,8 +81,9 @@ impl Figures {
 pub(crate) struct Report {
     server: String,
     mode: &'static str,
+    /// Of DHCPv4-over-DHCPv6; `none` where it is DHCPv4 without.
     profile: &'static str,
-    /// `relayed` or `direct`.
+    /// `relayed`, `direct`, `cra` or `link`.
     way: &'static str,
     /// Answers were made here of what was sent back.
     echo: bool,
@@ -143,10 +144,16 @@ impl Report {
                 Mode::Flood => "flood",
             },
             profile: match load.profile {
+                _ if load.cra || load.link.is_some() => "none",
                 super::args::Profile::Rfc7341 => "rfc7341",
                 super::args::Profile::Draft01 => "draft01",
             },
-            way: if load.direct.is_some() { "direct" } else { "relayed" },
+            way: match load.direct {
+                _ if load.link.is_some() => "link",
+                _ if load.cra => "cra",
+                Some(_) => "direct",
+                None => "relayed",
+            },
             echo: load.echo,
             outstanding: load.outstanding,
             clients: load.clients,

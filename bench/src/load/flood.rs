@@ -10,17 +10,17 @@ use std::ops::Range;
 use std::time::Duration;
 
 impl Run<'_> {
-    /// Sends the first DISCOVER of every client again and again.
+    /// Sends the first DISCOVER of every client again and again; frames if there is nowhere to send to.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(super) fn flood(mut self, to: SocketAddrV6) -> io::Result<Ran> {
+    pub(super) fn flood(mut self, to: Option<SocketAddrV6>) -> io::Result<Ran> {
         let made_at = now();
         while self.crowd.has_idle() {
             self.crowd.begin(made_at, made_at);
         }
         let messages = self.crowd.outbox.len();
-        let mut train = self.crowd.outbox.train();
+        let mut train = to.and_then(|to| Some((self.crowd.outbox.train()?, to)));
         let began_at = now();
         let measured_at = began_at + self.load.warm_up;
         let ends_at = measured_at + self.load.duration.unwrap_or(DURATION);
@@ -42,7 +42,7 @@ impl Run<'_> {
                 self.socket.wait(Some(Duration::from_micros(100)), None)?;
                 continue;
             }
-            let refused = self.send_some(next..end, &mut train, to)?;
+            let refused = self.send_some(next..end, &mut train)?;
             self.crowd.figures.sent += (end - next) as u64;
             self.crowd.figures.not_sent += refused;
             total += end - next;
@@ -54,13 +54,12 @@ impl Run<'_> {
     fn send_some(
         &mut self,
         which: Range<usize>,
-        train: &mut Option<(Vec<u8>, u16)>,
-        to: SocketAddrV6,
+        train: &mut Option<((Vec<u8>, u16), SocketAddrV6)>,
     ) -> io::Result<u64> {
-        if let Some((octets, size)) = train {
+        if let Some(((octets, size), to)) = train {
             let length = usize::from(*size);
             let part = octets.get(which.start * length..which.end * length).unwrap_or_default();
-            if self.socket.send_train(part, *size, to)? {
+            if self.socket.send_train(part, *size, *to)? {
                 return Ok(0);
             }
             *train = None;

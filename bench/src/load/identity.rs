@@ -1,6 +1,7 @@
 //! Who a simulated client is, as long as the tool runs and in another run with the same seed.
 
 use dhcp4o6_protocol::ids::{ClientId, Duid, HardwareAddress, Iaid};
+use dhcp4o6_protocol::wire::frame::Mac;
 use std::net::Ipv6Addr;
 
 /// Number of a client: no two clients of a run have the same.
@@ -18,10 +19,15 @@ pub(crate) fn client_id(seed: u64, Number(number): Number) -> ClientId {
     ClientId::new(Iaid(1), &Duid::uuid(uuid))
 }
 
-/// A locally administered address, or none.
-pub(crate) fn hardware(Number(number): Number, wanted: bool) -> HardwareAddress {
+/// Its station on Ethernet: a locally administered address.
+pub(crate) fn station(Number(number): Number) -> Mac {
     let [a, b, c, d] = number.to_be_bytes();
-    if wanted { HardwareAddress::ethernet([2, 0x46, a, b, c, d]) } else { HardwareAddress::default() }
+    [2, 0x46, a, b, c, d]
+}
+
+/// The same, or no address.
+pub(crate) fn hardware(number: Number, wanted: bool) -> HardwareAddress {
+    if wanted { HardwareAddress::ethernet(station(number)) } else { HardwareAddress::default() }
 }
 
 /// Where the client is in the network: the place that answers are delivered to, and who is there.

@@ -1,12 +1,12 @@
 //! The event loop: one thread, one socket.
 
-use super::args::{CLIENT_PORT, Load, Mode, SERVER_PORT};
-use super::batch::{Addresses, BATCH, Inbox, Outbox, Socket};
+use super::args::{CLIENT_PORT, Load, Mode, SERVER_PORT, SERVER4_PORT};
+use super::batch::{Addresses, BATCH, Family, Inbox, Outbox, Socket};
 use super::clock::now;
 use super::crowd::{Crowd, Task};
 use super::figures::{Circumstances, Report};
 use super::progress::Progress;
-use super::way::{Post, Way};
+use super::way::{Carrier, Post, Way};
 use dhcp4o6_protocol::time::{Instant, earliest};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -28,12 +28,7 @@ const MAX_SLOTS: u32 = (1 << 24) - 1;
 /// # Errors
 /// When it cannot be done here, in a sentence for people.
 pub(crate) fn run(load: &Load) -> Result<Report, String> {
-    let server = load.server.ok_or("no server is named")?.at(load.port);
-    let way = way(load, server)?;
-    let addresses = if matches!(way, Way::Prefix(_)) { Addresses::Any } else { Addresses::Own };
-    let default_port = if matches!(way, Way::Relayed { .. }) { SERVER_PORT } else { CLIENT_PORT };
-    let port = load.local_port.unwrap_or(default_port);
-    let socket = Socket::bind(port, addresses).map_err(|e| format!("UDP port {port} cannot be used: {e}"))?;
+    let place = place(load)?;
     let seed = load.seed.map_or_else(random, Ok).map_err(|e| format!("no random numbers: {e}"))?;
     let slots = match load.mode {
         Mode::Dora => load.outstanding.min(load.clients.unwrap_or(u32::MAX)),
@@ -50,14 +45,14 @@ pub(crate) fn run(load: &Load) -> Result<Report, String> {
         chaddr: !load.no_chaddr,
         seed,
     };
-    let post = Post { way, profile: load.profile.into(), echo: load.echo };
-    let crowd = Crowd::new(task, post, Outbox::new(server));
+    let Place { name, to, socket, addresses, post } = place;
+    let crowd = Crowd::new(task, post, Outbox::new(to));
     let run = Run::new(load, socket, addresses, crowd).map_err(|e| e.to_string())?;
-    let failed = |e: io::Error| format!("{server}: {e}");
+    let failed = |e: io::Error| format!("{name}: {e}");
     let Ran { crowd, measured, bound_in } =
-        if load.mode == Mode::Flood { run.flood(server) } else { run.complete() }.map_err(failed)?;
+        if load.mode == Mode::Flood { run.flood(to) } else { run.complete() }.map_err(failed)?;
     let circumstances = Circumstances {
-        server: server.to_string(),
+        server: name,
         seed,
         measured,
         bound: crowd.bound(),
@@ -67,10 +62,47 @@ pub(crate) fn run(load: &Load) -> Result<Report, String> {
     Ok(Report::new(load, crowd.figures, circumstances))
 }
 
+/// Where the clients are, and whom they speak to.
+struct Place {
+    /// Of the server, or of the link.
+    name: String,
+    /// `None` is everybody on the link.
+    to: Option<SocketAddrV6>,
+    socket: Socket,
+    addresses: Addresses,
+    post: Post,
+}
+
+fn place(load: &Load) -> Result<Place, String> {
+    if let Some(link) = &load.link {
+        if load.mode != Mode::Flood {
+            return Err("--link is for mode flood only".to_owned());
+        }
+        let socket = Socket::on_link(link).map_err(|e| format!("no frames can be sent by {link}: {e}"))?;
+        let post = Post { way: Way::Shared, carrier: Carrier::Frame, echo: false };
+        return Ok(Place { name: link.clone(), to: None, socket, addresses: Addresses::Own, post });
+    }
+    let server = load.server().ok_or("no server is named")?;
+    let way = way(load, server)?;
+    let addresses = if matches!(way, Way::Prefix(_)) { Addresses::Any } else { Addresses::Own };
+    let default_port = match way {
+        _ if load.cra => SERVER4_PORT,
+        Way::Relayed { .. } => SERVER_PORT,
+        Way::Prefix(_) | Way::Shared => CLIENT_PORT,
+    };
+    let port = load.local_port.unwrap_or(default_port);
+    let socket = Socket::bind(port, Family::Ipv6, addresses);
+    let socket = socket.map_err(|e| format!("UDP port {port} cannot be used: {e}"))?;
+    let carrier = if load.cra { Carrier::Bare } else { Carrier::Query(load.profile.into()) };
+    let post = Post { way, carrier, echo: load.echo };
+    Ok(Place { name: server.to_string(), to: Some(server), socket, addresses, post })
+}
+
 fn way(load: &Load, server: SocketAddrV6) -> Result<Way, String> {
     Ok(match (load.direct, load.link_address) {
         (Some(Some(prefix)), _) => Way::Prefix(prefix),
         (Some(None), _) => Way::Shared,
+        (None, _) if load.cra => Way::Shared,
         (None, Some(link)) => Way::Relayed { link },
         (None, None) => {
             let own = source(server).map_err(|e| format!("{server} cannot be reached from here: {e}"))?;

@@ -1,18 +1,18 @@
 //! The whole tool against servers on the loopback interface.
 
 use super::args::Arguments;
-use super::batch::{Addresses, Socket};
+use super::batch::{Addresses, Family, Socket};
 use super::figures::Report;
 use super::run::run;
 use super::stand_in::StandIn;
-use super::yardstick;
+use super::yardstick::{self, Answer};
 use clap::Parser as _;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
 use dhcp4o6_protocol::wire::relay::Relayed;
 use dhcp4o6_protocol::wire::v4::Message as Message4;
 use dhcp4o6_protocol::wire::v6::Message;
 use serde_json::Value;
-use std::net::{Ipv6Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// A run against a port of this host; the report as programs read it, and whether it was a success.
 fn load(port: u16, options: &str) -> (Value, bool) {
@@ -25,9 +25,9 @@ fn load(port: u16, options: &str) -> (Value, bool) {
 
 /// An echo server that ends with the process.
 fn echo() -> u16 {
-    let socket = Socket::bind(0, Addresses::Own).unwrap();
+    let socket = Socket::bind(0, Family::Ipv6, Addresses::Own).unwrap();
     let port = socket.port().unwrap();
-    std::thread::spawn(move || yardstick::echo(&socket, false));
+    std::thread::spawn(move || yardstick::echo(&socket, Answer::Same));
     port
 }
 
@@ -58,7 +58,7 @@ fn server(choose: impl Fn(u32) -> Option<[u8; 4]> + Send + 'static) -> u16 {
 #[test]
 fn every_client_completes_against_an_echo() {
     let port = echo();
-    for options in ["", "--direct", "--profile draft01", "--no-chaddr", "--release --direct"] {
+    for options in ["", "--direct", "--profile draft01", "--no-chaddr", "--release --direct", "--cra"] {
         let (report, success) = load(port, &format!("--echo -n 3000 -o 64 {options}"));
         assert!(success, "{options}: {report:#}");
         assert_eq!(report["dora"]["count"], 3000, "{options}: {report:#}");
@@ -134,13 +134,27 @@ fn a_flood_heeds_no_answer() {
 #[test]
 fn what_is_forwarded_comes_back() {
     let upstream = echo();
-    let socket = Socket::bind(0, Addresses::Own).unwrap();
+    let socket = Socket::bind(0, Family::Ipv6, Addresses::Own).unwrap();
     let port = socket.port().unwrap();
     std::thread::spawn(move || {
         let upstream = std::net::SocketAddrV6::new(Ipv6Addr::LOCALHOST, upstream, 0, 0);
-        yardstick::forward(&socket, upstream)
+        yardstick::forward(&socket, upstream, None)
     });
     let (report, success) = load(port, "--echo -n 1000 -o 16");
+    assert!(success, "{report:#}");
+    assert_eq!(report["dora"]["count"], 1000);
+}
+
+#[test]
+fn what_is_forwarded_to_ipv4_comes_back() {
+    let bind = |family| Socket::bind(0, family, Addresses::Own).unwrap();
+    let (upstream, front, back) = (bind(Family::Ipv4), bind(Family::Ipv6), bind(Family::Ipv4));
+    let beyond = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+    let to = std::net::SocketAddrV6::new(beyond, upstream.port().unwrap(), 0, 0);
+    let port = front.port().unwrap();
+    std::thread::spawn(move || yardstick::echo(&upstream, Answer::Same));
+    std::thread::spawn(move || yardstick::across(&front, &back, to, None));
+    let (report, success) = load(port, "--cra --echo -n 1000 -o 16");
     assert!(success, "{report:#}");
     assert_eq!(report["dora"]["count"], 1000);
 }
