@@ -19,7 +19,7 @@ help:
 	@echo 'make test-kill  kill the server 1000 times under load, and look for what it acknowledged'
 	@echo 'make check   formatting, clippy and documentation, without warnings'
 	@echo 'make fuzz    the decoders under random input; longer with cargo-fuzz'
-	@echo 'make bench   measure time, memory, size and load beside the peers; ROWS=server for a part'
+	@echo 'make bench   measure time, memory, size and load beside the peers; ROWS="tra lcra tsv tap" for a part'
 	@echo 'make help    this list'
 	@echo
 	@echo 'SCENE=hcra   demonstration of a host agent; lcra: of an on-link agent; tra: of a relay to stock servers'
@@ -101,7 +101,7 @@ fuzz:
 	  $(CARGO) fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/* -- -max_total_time=$(FUZZ_SECONDS); \
 	done; fi
 
-# Only some of it: make bench ROWS='server relay'; those there are: dhcp4o6-bench --help
+# Only some of it: make bench ROWS='tra lcra tsv tap' is what concerns DHCPv4 over IPv6; those there are: dhcp4o6-bench --help
 ROWS ?=
 
 # The bench profile is fast where the release profile is small; its programs too stand in release/.

@@ -182,6 +182,13 @@ pub(crate) fn load(lab: &Lab, options: &str) -> Value {
     load_in(lab.customer.command(program("dhcp4o6-load")), &format!("--server {SERVER} {options}"))
 }
 
+/// Processor time for one acquisition, microseconds: of `seconds` that a server took for a load with 500 ms of warming up.
+pub(crate) fn cost(figures: &Value, seconds: f64) -> f64 {
+    let figure = |name: &str| figures.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    // The half second before is not counted among the acquisitions.
+    seconds / (figure("dora_per_second") * (figure("seconds") + 0.5)) * 1e6
+}
+
 /// As [`load`], with a command that runs the tool and all its options.
 pub(crate) fn load_in(mut command: Command, options: &str) -> Value {
     command.arg("--json").args(options.split_whitespace()).stdin(Stdio::null()).stderr(Stdio::inherit());

@@ -91,9 +91,7 @@ fn note(seen: &mut Seen, system: System, level: u32) {
     seen.lost += figures["lost"].as_u64().unwrap_or(0);
     seen.duplicates += figures["duplicates"].as_u64().unwrap_or(0);
     if let (Some(before), Some(after)) = (before, server.processor_time()) {
-        // The half second before is not counted among the acquisitions.
-        let whole = figure("/dora_per_second") * (figure("/seconds") + 0.5);
-        seen.cost.push((after - before) / whole * 1e6);
+        seen.cost.push(provider::cost(&figures, after - before));
     }
 }
 

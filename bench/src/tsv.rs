@@ -43,6 +43,8 @@ impl Door {
 struct Seen {
     rate: Vec<f64>,
     p99: Vec<f64>,
+    /// Processor time for one acquisition, microseconds.
+    cost: Vec<f64>,
     lost: u64,
     duplicates: u64,
 }
@@ -62,8 +64,13 @@ pub(crate) fn measure(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
     for level in LEVELS {
         let target = PART * median(&seen[&(level, Door::Dhcp6)].rate);
         for door in Door::ALL {
-            let Seen { rate, p99, lost, .. } = &seen[&(level, door)];
-            let how = format!("{}; {lost} lost; p99 {:.2} ms", spread(rate), median(p99));
+            let Seen { rate, p99, cost, lost, .. } = &seen[&(level, door)];
+            let how = format!(
+                "{}; {lost} lost; p99 {:.2} ms; {:.1} µs of processor each",
+                spread(rate),
+                median(p99),
+                median(cost)
+            );
             let name = format!("DORA/s, {level} outstanding: {}", door.name());
             let row = Row::new(name, median(rate), "/s", how);
             rows.push(if door == Door::Transport6 { row.at_least(target) } else { row });
@@ -78,11 +85,15 @@ pub(crate) fn measure(progress: &mut dyn FnMut(&str)) -> Vec<Row> {
 /// One run.
 fn note(seen: &mut Seen, door: Door, level: u32) {
     let lab = provider::lab();
-    let _server = Provider::start(&lab, System::Ours);
+    let server = Provider::start(&lab, System::Ours);
+    let before = server.processor_time();
     let figures = provider::load(&lab, &format!("{} --outstanding {level} {TIMES}", door.options()));
     let figure = |pointer: &str| figures.pointer(pointer).and_then(Value::as_f64).unwrap_or(f64::NAN);
     seen.rate.push(figure("/dora_per_second"));
     seen.p99.push(figure("/dora/p99"));
+    if let (Some(before), Some(after)) = (before, server.processor_time()) {
+        seen.cost.push(provider::cost(&figures, after - before));
+    }
     seen.lost += figures["lost"].as_u64().unwrap_or(0);
     seen.duplicates += figures["duplicates"].as_u64().unwrap_or(0);
 }
