@@ -61,17 +61,29 @@ pub fn explain(status: &Status, now: Instant) -> Vec<Step> {
         let (mut verdict, mut evidence) = look(status, now);
         match (stopped_at, verdict) {
             (Some(stop), Verdict::Waiting | Verdict::Failed | Verdict::Skipped) => {
-                (verdict, evidence) = (Verdict::Skipped, format!("Not looked at: stopped at {stop}."));
+                (verdict, evidence) = (Verdict::Skipped, not_looked_at(stop));
             }
             (None, Verdict::Waiting | Verdict::Failed) => stopped_at = Some(name),
             (_, Verdict::Ok) | (None, Verdict::Skipped) => {}
         }
         steps.push(Step { name, verdict, evidence });
     }
-    if !stopped_at.is_some_and(|stop| BEFORE_IPV4.iter().any(|(name, _)| *name == stop)) {
-        steps.extend(endpoints::steps(status, now));
-    }
+    // What the first endpoint alone waits for keeps no other from its lease.
+    let shared = stopped_at.filter(|stop| !OF_AN_ENDPOINT.contains(stop));
+    steps.extend(endpoints::steps(status, now).map(|step| match (shared, step.verdict) {
+        (Some(stop), Verdict::Waiting | Verdict::Failed) => {
+            Step { verdict: Verdict::Skipped, evidence: not_looked_at(stop), ..step }
+        }
+        (Some(_) | None, _) => step,
+    }));
     steps
+}
+
+/// Steps that each endpoint goes by itself.
+const OF_AN_ENDPOINT: [&str; 5] = ["wanted", "target", "dhcp4", "lease", "installed"];
+
+fn not_looked_at(stop: &str) -> String {
+    format!("Not looked at: stopped at {stop}.")
 }
 
 type Look = fn(&Status, Instant) -> Finding;

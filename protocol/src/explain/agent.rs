@@ -16,9 +16,7 @@ pub(super) fn dhcp6(status: &Status, now: Instant) -> Finding {
 
 /// The agent can do without DHCPv6, and what that waits for, where it knows everything it needs.
 fn unless_needless((verdict, evidence): Finding, status: &Status) -> Finding {
-    let knows = |hcra: &HcraStatus| {
-        !hcra.servers.is_empty() && !matches!(hcra.waiting_for, Some("permit" | "servers"))
-    };
+    let knows = |hcra: &HcraStatus| !hcra.servers.is_empty() && hcra.waiting_for != Some("permit");
     match verdict {
         Verdict::Waiting | Verdict::Failed if status.hcra.as_ref().is_some_and(knows) => {
             skipped(format!("{evidence} The relay agent knows its servers without it."))

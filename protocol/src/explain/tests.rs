@@ -3,6 +3,7 @@ use crate::facts::{Address6, Noted, RouterAdvertisement, Target};
 use crate::ids::{Duid, HardwareAddress};
 use crate::lease::Ipv4Config;
 use crate::permit::Permit;
+use crate::status::{EndpointStatus, HcraStatus};
 use crate::time::Lifetime;
 use std::sync::Arc;
 
@@ -385,59 +386,6 @@ fn a_lease_without_end_is_for_ever() {
     assert!(steps.iter().any(|step| step.evidence == "192.0.2.7 from server 192.0.2.1, for ever."));
 }
 
-/// A link on which everything holds, and nothing of DHCPv6 does: its agent knows its servers by itself.
-fn bound_by_agent() -> Status {
-    let mut status = bound();
-    facts(&mut status).ra = None;
-    (status.permit, status.permit_state) = (None, "none");
-    status.dhcp6 = crate::status::Dhcp6Status { state: "off", mode: "auto", ..Default::default() };
-    status.hcra = Some(crate::status::HcraStatus {
-        servers: vec!["2001:db8::67".parse().unwrap()],
-        servers_from: "static",
-        source: Some("2001:db8::1".parse().unwrap()),
-        client: "builtin",
-        ..Default::default()
-    });
-    status
-}
-
-#[test]
-fn an_agent_that_knows_its_servers_waits_neither_for_a_router_nor_for_dhcp6() {
-    let status = bound_by_agent();
-    for needless in ["router-advertisement", "dhcp6", "permit"] {
-        assert_eq!(verdict_of(&status, needless), Verdict::Skipped, "{needless}");
-    }
-    assert_eq!(verdict_of(&status, "servers"), Verdict::Ok);
-    assert_eq!(verdict_of(&status, "installed"), Verdict::Ok);
-
-    let mut status = bound_by_agent();
-    let hcra = status.hcra.as_mut().unwrap();
-    hcra.waiting_for = Some("permit");
-    assert_eq!(verdict_of(&status, "router-advertisement"), Verdict::Waiting);
-    let hcra = status.hcra.as_mut().unwrap();
-    (hcra.waiting_for, hcra.servers, hcra.servers_from) = (Some("servers"), Vec::new(), "none");
-    assert_eq!(verdict_of(&status, "router-advertisement"), Verdict::Waiting);
-}
-
-#[test]
-fn an_endpoint_that_cannot_run_beside_others_says_why_where_there_is_no_router_either() {
-    let mut status = bound_by_agent();
-    let endpoint = |name: &str, reason| crate::status::EndpointStatus {
-        name: name.to_owned(),
-        state: LinkState::Failed,
-        reason,
-        ..Default::default()
-    };
-    status.endpoints = vec![endpoint("data", "lease"), endpoint("voice", "server-lacks-6842")];
-    let steps = explain(&status, NOW);
-    let told: Vec<_> = steps.iter().filter(|step| step.name == "endpoint").collect();
-    assert!(matches!(told[..], [step] if step.verdict == Verdict::Failed));
-    assert!(
-        told[0].evidence.starts_with("voice: The server does not return the client identifier"),
-        "{told:?}"
-    );
-}
-
 #[test]
 fn spans_have_one_or_two_units() {
     for (secs, text) in [
@@ -451,4 +399,147 @@ fn spans_have_one_or_two_units() {
         assert_eq!(span(Duration::from_secs(secs)), text);
     }
     assert_eq!(span(Duration::from_millis(1234)), "1.2 s");
+}
+
+/// A link whose lease came through the host Client Relay Agent.
+fn relayed() -> Status {
+    let mut status = bound();
+    (status.permit, status.permit_state) = (None, "none");
+    status.client4.transport = "hcra";
+    status.hcra = Some(HcraStatus {
+        servers: vec!["2001:db8:9::67".parse().unwrap()],
+        servers_from: "static",
+        source: Some("2001:db8::2".parse().unwrap()),
+        client: "builtin",
+        renew: "direct",
+        relayed: 2,
+        delivered: 2,
+        ..HcraStatus::default()
+    });
+    status
+}
+
+/// The same, waiting.
+fn unrelayed(waiting_for: &'static str) -> Status {
+    let mut status = relayed();
+    (status.client4.lease, status.client4.state, status.ipv4) = (None, "off", None);
+    status.client4.waiting_for = Some(waiting_for);
+    status.hcra.as_mut().unwrap().waiting_for = Some(waiting_for);
+    status
+}
+
+#[test]
+fn a_lease_through_the_relay_agent_is_explained_by_servers_address_and_socket() {
+    let steps = explain(&relayed(), NOW);
+    let evidence = |name| steps.iter().find(|step| step.name == name).unwrap().evidence.as_str();
+    assert_eq!(evidence("servers"), "Every message goes to 2001:db8:9::67, as configured.");
+    assert_eq!(evidence("source-address"), "The relay agent is at 2001:db8::2.");
+    assert_eq!(
+        evidence("agent-socket"),
+        "UDP port 67 is open there; 2 messages were relayed, 2 answers delivered."
+    );
+    assert_eq!(verdict_of(&relayed(), "permit"), Verdict::Skipped, "it needs none");
+    assert!(steps.iter().all(|step| matches!(step.verdict, Verdict::Ok | Verdict::Skipped)), "{steps:#?}");
+}
+
+#[test]
+fn what_a_relay_agent_waits_for_is_where_the_chain_stops() {
+    let mut status = unrelayed("servers");
+    let hcra = status.hcra.as_mut().unwrap();
+    (hcra.servers, hcra.servers_from) = (Vec::new(), "none");
+    assert_stops(&status, "servers", Verdict::Failed, "Write `servers`");
+    status.dhcp6.options.aftr_name = Some("aftr.example.net".to_owned());
+    assert_stops(&status, "servers", Verdict::Failed, "no resolver (option 23)");
+    status.dhcp6.options.dns = vec!["2001:db8::53".parse().unwrap()];
+    assert_stops(&status, "servers", Verdict::Failed, "aftr.example.net is being resolved");
+
+    let mut status = unrelayed("global-address");
+    assert_stops(&status, "source-address", Verdict::Failed, "no global IPv6 address");
+    let own = Address6 { address: "2001:db8::2".parse().unwrap(), tentative: true, ..link_local_address() };
+    facts(&mut status).addresses.push(own);
+    assert_stops(&status, "source-address", Verdict::Failed, "still runs");
+
+    let mut status = unrelayed("agent-socket");
+    assert_stops(&status, "agent-socket", Verdict::Waiting, "being opened");
+    let text = "UDP port 67 on 2001:db8::2: another program has the port".to_owned();
+    status.last_error = Some(Noted { at: ago(1), name: "agent-port-in-use", text });
+    assert_stops(&status, "agent-socket", Verdict::Failed, "another program has the port");
+
+    let status = unrelayed("permit");
+    assert_stops(&status, "permit", Verdict::Failed, "without option 88");
+}
+
+#[test]
+fn a_relay_agent_with_servers_of_its_own_does_without_dhcpv6() {
+    let mut status = relayed();
+    (status.dhcp6.reply_at, status.dhcp6.state) = (None, "soliciting");
+    assert_eq!(verdict_of(&status, "dhcp6"), Verdict::Skipped);
+    assert_eq!(verdict_of(&status, "installed"), Verdict::Ok);
+}
+
+#[test]
+fn a_relay_agent_with_servers_of_its_own_does_without_a_router() {
+    let mut status = relayed();
+    facts(&mut status).ra = None;
+    (status.dhcp6.reply_at, status.dhcp6.state, status.dhcp6.mode) = (None, "off", "auto");
+    let voice = EndpointStatus {
+        name: "voice".to_owned(),
+        state: LinkState::Failed,
+        reason: "server-lacks-6842",
+        ..EndpointStatus::default()
+    };
+    status.endpoints = vec![EndpointStatus::default(), voice];
+    assert_eq!(verdict_of(&status, "router-advertisement"), Verdict::Skipped);
+    assert_eq!(verdict_of(&status, "endpoint"), Verdict::Failed, "what it waits for is not hidden");
+
+    let mut waiting = unrelayed("permit");
+    facts(&mut waiting).ra = None;
+    waiting.dhcp6.mode = "auto";
+    assert_stops(&waiting, "router-advertisement", Verdict::Waiting, "None came yet");
+}
+
+#[test]
+fn a_client_of_another_program_is_told_of_and_none_of_ours() {
+    let mut status = unrelayed("");
+    let hcra = status.hcra.as_mut().unwrap();
+    (hcra.client, hcra.waiting_for) = ("external", None);
+    assert_stops(&status, "client", Verdict::Waiting, "cannot be made");
+    status.hcra.as_mut().unwrap().device = "hcra-wan0".to_owned();
+    assert_stops(&status, "client", Verdict::Waiting, "udhcpc -i hcra-wan0");
+    status.hcra.as_mut().unwrap().seen = bound().client4.lease;
+    let steps = explain(&status, NOW);
+    assert!(steps.iter().all(|step| step.name != "dhcp4"), "{steps:#?}");
+    assert!(steps.last().unwrap().evidence.contains("192.0.2.7"), "{steps:#?}");
+}
+
+#[test]
+fn every_further_endpoint_has_a_step_that_says_why_it_does_not_run() {
+    let mut status = bound();
+    let first = EndpointStatus { name: "data".to_owned(), ..EndpointStatus::default() };
+    let lacking = EndpointStatus {
+        name: "voice".to_owned(),
+        state: LinkState::Failed,
+        reason: "server-lacks-6842",
+        ..EndpointStatus::default()
+    };
+    let good = EndpointStatus {
+        name: "iptv".to_owned(),
+        state: LinkState::Bound,
+        target: "tun0".to_owned(),
+        client4: status.client4.clone(),
+        ipv4: status.ipv4.clone(),
+        ..EndpointStatus::default()
+    };
+    status.endpoints = vec![first, lacking, good];
+    let steps: Vec<_> = explain(&status, NOW).into_iter().filter(|step| step.name == "endpoint").collect();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(steps[0].verdict, Verdict::Failed);
+    assert!(steps[0].evidence.starts_with("voice: ") && steps[0].evidence.contains("RFC 6842"), "{steps:#?}");
+    assert_eq!(steps[1].verdict, Verdict::Ok);
+    assert!(steps[1].evidence.contains("192.0.2.7") && steps[1].evidence.contains("tun0"), "{steps:#?}");
+
+    // What keeps all of them is said once.
+    facts(&mut status).carrier = false;
+    let steps: Vec<_> = explain(&status, NOW).into_iter().filter(|step| step.name == "endpoint").collect();
+    assert_eq!(steps[0].verdict, Verdict::Skipped);
 }
