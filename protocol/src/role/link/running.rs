@@ -356,6 +356,8 @@ impl Running {
             });
         }
         self.make_ready(cx);
+        // Nothing follows to, or leaves from, an address that is gone.
+        self.choose_transport(cx);
         self.each(cx, Endpoint::follow_source);
         self.each(cx, |endpoint, base, cx| {
             endpoint.follow_check(before, cx);
