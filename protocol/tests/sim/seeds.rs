@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const SEEDS: u64 = 10_000;
-const SEEDS_BY_AGENT: u64 = 2_000;
 
 /// What a link must have lived through in at least one of the histories, so that they are known to reach it.
 const SOMETIMES: [&str; 60] = [
@@ -100,7 +99,19 @@ fn history(mut net: Net) -> Net {
     net
 }
 
-fn seeds(network: impl Fn(u64) -> Net + Sync, first: u64, count: u64) -> BTreeSet<&'static str> {
+/// Histories of one kind.
+#[derive(Clone, Copy)]
+pub(crate) struct Suite {
+    /// What its variables of the environment begin with.
+    pub(crate) name: &'static str,
+    pub(crate) network: fn(u64) -> Net,
+    pub(crate) history: fn(Net) -> Net,
+    /// What at least one of them must have lived through.
+    pub(crate) sometimes: &'static [&'static str],
+}
+
+fn seeds(suite: Suite, first: u64, count: u64) -> BTreeSet<&'static str> {
+    let Suite { name, network, history, .. } = suite;
     let next = AtomicU64::new(first);
     let reached = Mutex::new(BTreeSet::new());
     let failed = Mutex::new(None);
@@ -121,62 +132,33 @@ fn seeds(network: impl Fn(u64) -> Net + Sync, first: u64, count: u64) -> BTreeSe
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
     if let Some(seed) = failed.into_inner().unwrap() {
-        println!("seed {seed} failed; once more, with its history. SIM_SEED={seed} runs it alone.");
+        println!("seed {seed} failed; once more, with its history. {name}_SEED={seed} runs it alone.");
         history(network(seed).traced());
         panic!("seed {seed} failed, but not when repeated");
     }
     reached.into_inner().unwrap()
 }
 
-/// What a link behind an agent must have lived through as well.
-const SOMETIMES_BY_AGENT: [&str; 17] = [
-    "relayed-discover",
-    "relayed-request",
-    "relayed-decline",
-    "relayed-release",
-    "sent-direct",
-    // Leave came, in mode auto.
-    "sent-discover",
-    "acquired",
-    "renewed",
-    "rebound",
-    "nak",
-    "expired",
-    "no-global-address",
-    "agent-port-in-use",
-    "agent-socket-failed",
-    "unsolicited",
-    "source-refused",
-    "crash",
-];
-
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// `SIM_SEED` runs one history alone; `SIM_FIRST` and `SIM_SEEDS` choose others, or more.
-#[test]
-fn ten_thousand_histories_keep_every_invariant_and_end_well() {
-    if let Some(seed) = number("SIM_SEED") {
-        history(chaos::network(seed).traced());
+/// Lives through as many histories as the environment says, by default ten thousand.
+pub(crate) fn live(suite: Suite) {
+    let variable = |what: &str| number(&format!("{}_{what}", suite.name));
+    if let Some(seed) = variable("SEED") {
+        (suite.history)((suite.network)(seed).traced());
         return;
     }
-    let count = number("SIM_SEEDS").unwrap_or(SEEDS);
-    let reached = seeds(chaos::network, number("SIM_FIRST").unwrap_or(0), count);
-    let missing: Vec<_> = SOMETIMES.iter().filter(|name| !reached.contains(*name)).collect();
+    let count = variable("SEEDS").unwrap_or(SEEDS);
+    let reached = seeds(suite, variable("FIRST").unwrap_or(0), count);
+    let missing: Vec<_> = suite.sometimes.iter().filter(|name| !reached.contains(*name)).collect();
     assert!(missing.is_empty() || count < SEEDS, "never reached: {missing:?}; reached {reached:?}");
 }
 
-/// As above, with the host Client Relay Agent; `SIM_SEEDS` runs more than usually.
+/// `SIM_SEED` runs one history alone; `SIM_FIRST` and `SIM_SEEDS` choose others, or more.
 #[test]
-fn histories_behind_a_client_relay_agent_keep_every_invariant_and_end_well() {
-    if let Some(seed) = number("SIM_SEED") {
-        history(chaos::network_of_agent(seed).traced());
-        return;
-    }
-    let count = number("SIM_SEEDS").unwrap_or(SEEDS_BY_AGENT);
-    let reached = seeds(chaos::network_of_agent, number("SIM_FIRST").unwrap_or(0), count);
-    let missing: Vec<_> = SOMETIMES_BY_AGENT.iter().filter(|name| !reached.contains(*name)).collect();
-    assert!(missing.is_empty() || count < SEEDS_BY_AGENT, "never reached: {missing:?}; reached {reached:?}");
+fn ten_thousand_histories_keep_every_invariant_and_end_well() {
+    live(Suite { name: "SIM", network: chaos::network, history, sometimes: &SOMETIMES });
 }

@@ -20,7 +20,7 @@ use crate::model::chance::Chance;
 use crate::model::net::{Net, Weather};
 use crate::model::{ms, secs};
 use center::Center;
-use dhcp4o6_protocol::machine::{Command, Machine, Port as Socket};
+use dhcp4o6_protocol::machine::{Command, Machine};
 use dhcp4o6_protocol::provider::{Datagram, Effect, Input, Port};
 use dhcp4o6_protocol::role::relay::Relay;
 use dhcp4o6_protocol::role::server::ServerSettings;
@@ -270,9 +270,7 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::ToHost(number, parcel) => {
-                self.with_host(number, |net, _| {
-                    net.arrive(Socket::Client6, *parcel.from.ip(), parcel.to, &parcel.payload)
-                });
+                self.with_host(number, |net, _| net.arrive(*parcel.from.ip(), parcel.to, &parcel.payload));
             }
             Event::ToAgent(agent, parcel) => {
                 let mut out = Vec::new();

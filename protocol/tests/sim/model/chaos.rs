@@ -6,7 +6,7 @@ use super::server::{Enable, Server};
 use super::{hours, ms, secs};
 use dhcp4o6_protocol::machine::{Command, ConfigureError, OpenError};
 use dhcp4o6_protocol::permit::WireProfile;
-use dhcp4o6_protocol::settings::{Dhcp6Mode, Mode, OnWithdraw, Profile, Renew, SourceCheck};
+use dhcp4o6_protocol::settings::{Dhcp6Mode, OnWithdraw, Profile, SourceCheck};
 use dhcp4o6_protocol::status::LinkState;
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Numbers of faults there are.
 pub(crate) const FAULTS: usize = 30;
 
-const PREFIXES: [Ipv6Addr; 3] = [
+pub(crate) const PREFIXES: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0x2001, 0xdb8, 1, 1, 0, 0, 0, 0),
     Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 0, 0, 0, 0),
     Ipv6Addr::new(0x2001, 0xdb8, 1, 3, 0, 0, 0, 0),
@@ -68,35 +68,6 @@ pub(crate) fn network(seed: u64) -> Net {
     net
 }
 
-/// The same behind a host Client Relay Agent: alone, or where a server may give leave for 4o6 as well.
-pub(crate) fn network_of_agent(seed: u64) -> Net {
-    let mut net = network(seed);
-    let hcra = &mut net.settings.hcra;
-    hcra.servers = net.servers.iter().map(|server| server.global).collect();
-    hcra.renew = net.chance.one_of(&[Renew::Direct, Renew::Direct, Renew::ViaCra]);
-    hcra.source_check = net.chance.one_of(&[SourceCheck::Strict, SourceCheck::Relaxed]);
-    net.settings.mode = net.chance.one_of(&[Mode::Hcra, Mode::Hcra, Mode::Auto]);
-    net
-}
-
-/// What can go wrong with an agent alone.
-fn fault_of_agent(net: &mut Net) {
-    match net.chance.below(3) {
-        0 => net.port67 = net.chance.one_of(&[Ok(()), Err(OpenError::InUse), Err(OpenError::Other(99))]),
-        1 => net.direct = net.chance.one_of(&[Ok(()), Err(OpenError::InUse)]),
-        _ => {
-            let mut servers: Vec<_> = net.servers.iter().map(|server| server.global).collect();
-            if net.chance.happens(0.5) {
-                servers.reverse();
-            }
-            if net.chance.happens(0.3) {
-                servers.truncate(1);
-            }
-            net.reconfigure(|settings| settings.hcra.servers = servers);
-        }
-    }
-}
-
 fn weather(net: &mut Net) -> Weather {
     let chance = &mut net.chance;
     Weather {
@@ -115,12 +86,6 @@ pub(crate) fn rage(net: &mut Net, span: Duration) {
         let longest = net.chance.one_of(&[secs(2), secs(30), secs(900)]);
         let pause = net.chance.within(ms(1), longest);
         net.run_for(pause);
-        if net.settings.mode != Mode::Dhcp4o6
-            && !net.settings.hcra.servers.is_empty()
-            && net.chance.happens(0.2)
-        {
-            fault_of_agent(net);
-        }
         let number = net.chance.below(FAULTS);
         fault(net, number);
     }
@@ -245,6 +210,19 @@ pub(crate) fn fault(net: &mut Net, number: usize) {
 /// Everything is well again. What the world did to the link ends with one long loss of carrier, and what the operator
 /// did with one Start.
 pub(crate) fn heal(net: &mut Net) {
+    calm(net);
+    for server in &mut net.servers {
+        if matches!(server.enable, Enable::No | Enable::Malformed) {
+            server.enable = Enable::Servers(Vec::new());
+        }
+    }
+    net.run_for(secs(6));
+    net.start();
+    reconnect(net);
+}
+
+/// Nothing goes wrong any more.
+pub(crate) fn calm(net: &mut Net) {
     net.weather = Weather::FAIR;
     net.attacker = None;
     net.neighbour = None;
@@ -253,17 +231,16 @@ pub(crate) fn heal(net: &mut Net) {
     net.kernel.refuses = None;
     net.kernel.next_is_duplicate = false;
     net.kernel.set_target(true);
-    (net.port546, net.port68, net.port67, net.direct) = (Ok(()), Ok(()), Ok(()), Ok(()));
+    (net.port546, net.port68) = (Ok(()), Ok(()));
     for server in &mut net.servers {
         server.alive = true;
         server.deaf4 = false;
         server.gives_addresses = true;
-        if matches!(server.enable, Enable::No | Enable::Malformed) {
-            server.enable = Enable::Servers(Vec::new());
-        }
     }
-    net.run_for(secs(6));
-    net.start();
+}
+
+/// A long loss of carrier, and a Start.
+pub(crate) fn reconnect(net: &mut Net) {
     let now = net.now;
     net.kernel.advertise(now, true, true, Some(PREFIXES[0]));
     net.kernel.plug(now);

@@ -2,11 +2,12 @@
 
 use super::attacker::mutate;
 use super::net::{Event, Net, Sent};
+use super::witness67::Cause;
 use super::{ms, secs};
 use dhcp4o6_protocol::acd::Packet;
 use dhcp4o6_protocol::ids::{EndpointId, HardwareAddress};
 use dhcp4o6_protocol::lease::Ipv4Config;
-use dhcp4o6_protocol::machine::{Effect, Input, Machine, Port};
+use dhcp4o6_protocol::machine::{Effect, Input, Machine, OpenError, Port};
 use dhcp4o6_protocol::refused::Refused;
 use dhcp4o6_protocol::status::LinkState;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -26,7 +27,7 @@ const PARTS: [Refused; 8] = [
 /// What the driver has to tell once the effects of an input are executed.
 enum Outcome {
     Opened(Port),
-    Configured(bool),
+    Configured(EndpointId, bool),
 }
 
 impl Net {
@@ -40,8 +41,13 @@ impl Net {
                     let result = match port {
                         Port::Client6 => self.port546,
                         Port::Native4 => self.port68,
-                        Port::Cra6(_) => self.port67,
-                        Port::Direct4(..) => self.direct,
+                        Port::Cra6(address) if self.kernel.has(address) => self.port67,
+                        // EADDRNOTAVAIL.
+                        Port::Cra6(_) => Err(OpenError::Other(99)),
+                        Port::Direct4(id, address) => {
+                            let there = self.kernel.installed_of(id).is_some_and(|c| c.address == address);
+                            if there { self.direct } else { Err(OpenError::Other(99)) }
+                        }
                         Port::Arp(_) | Port::Tap => Ok(()),
                     };
                     if result.is_err() || port == Port::Native4 {
@@ -49,13 +55,13 @@ impl Net {
                     }
                     self.execute_all(Input::Opened(port, result))
                 }
-                Outcome::Configured(taken) => {
+                Outcome::Configured(id, taken) => {
                     let result = match (taken, &self.kernel.refuses) {
                         (false, Some(error)) => Err(error.clone()),
                         (false, None) => Err(dhcp4o6_protocol::machine::ConfigureError::NoTarget),
                         (true, _) => Ok(()),
                     };
-                    self.execute_all(Input::Configured(EndpointId::FIRST, result))
+                    self.execute_all(Input::Configured(id, result))
                 }
             };
             outcomes.extend(more);
@@ -66,6 +72,7 @@ impl Net {
         let now = self.now;
         let Some(mut link) = self.link.take() else { return Vec::new() };
         let datagram = matches!(input, Input::Datagram(_));
+        let cause = Cause::of(&input);
         self.note(|_| brief(&input));
         let before = link.status().clone();
         let deadline = link.deadline();
@@ -79,6 +86,7 @@ impl Net {
         }
         self.link = Some(link);
         self.watch.effects(now, &self.settings, &before, &after, &effects);
+        self.witness_67(&cause, &before, &after, &effects);
         if after.state == LinkState::Bound && before.state != LinkState::Bound {
             self.bound_at.push(now);
         }
@@ -106,22 +114,22 @@ impl Net {
                 outcomes.push(Outcome::Opened(port));
             }
             Effect::Close(port) => self.sockets.retain(|open| *open != port),
-            Effect::Send { via: Port::Arp(_), payload, .. } => self.arp(&payload),
+            Effect::Send { via: Port::Arp(id), payload, .. } => self.arp(id, &payload),
             Effect::Send { via, source, to, payload } => {
                 assert!(self.sockets.contains(&via), "sent by a socket that is not open");
                 match via {
-                    Port::Client6 => self.send(source, *to.ip(), payload),
-                    _ => self.send_plain(via, source, *to.ip(), payload),
+                    Port::Cra6(address) => self.relay(address, to, payload),
+                    Port::Direct4(id, address) => self.send_directly(id, address, to, payload),
+                    _ => self.send(source, *to.ip(), payload),
                 }
             }
             Effect::Assign6(want) => {
                 self.note(|_| format!("  assign {:?}", want.iter().map(|a| a.address).collect::<Vec<_>>()));
                 self.kernel.assign6(now, &want);
             }
-            // No server here tells a name, but what is damaged may.
-            Effect::Resolve(_) => {}
-            Effect::Frame(_) | Effect::Carrier(_) => panic!("no client of another program is here"),
-            Effect::Configure(_, want) => outcomes.extend(self.configure_now(want)),
+            Effect::Frame(_) | Effect::Carrier(_) => panic!("no client of others here"),
+            Effect::Resolve(question) => self.resolve(question),
+            Effect::Configure(id, want) => outcomes.push(self.configure_now(id, want)),
             Effect::Save(record) => {
                 if self.disk_broken {
                     self.unwritten = Some(*record);
@@ -129,10 +137,10 @@ impl Net {
                     self.disk = *record;
                 }
             }
-            Effect::Notify(_, event) => {
+            Effect::Notify(id, event) => {
                 self.note(|_| format!("  {} {}", event.kind.word(), event.lease.address));
                 let disk = (!self.disk_broken).then_some(&self.disk);
-                self.watch.told(&event, disk, &self.kernel);
+                self.watch.told((id, self.iaid_of(id)), &event, disk, &self.kernel);
                 self.told.push((now, event));
             }
             Effect::Publish(status) => self.note(|_| {
@@ -158,34 +166,34 @@ impl Net {
     }
 
     /// The driver's second attempt at what the kernel refused.
-    pub(super) fn configure(&mut self, want: Option<Box<Ipv4Config>>) {
-        if let Some(Outcome::Configured(taken)) = self.configure_now(want) {
+    pub(super) fn configure(&mut self, id: EndpointId, want: Option<Box<Ipv4Config>>) {
+        if let Outcome::Configured(id, taken) = self.configure_now(id, want) {
             let result = match (taken, &self.kernel.refuses) {
                 (true, _) => Ok(()),
                 (false, Some(error)) => Err(error.clone()),
                 (false, None) => Err(dhcp4o6_protocol::machine::ConfigureError::NoTarget),
             };
-            self.input(Input::Configured(EndpointId::FIRST, result));
+            self.input(Input::Configured(id, result));
         }
     }
 
-    fn configure_now(&mut self, want: Option<Box<Ipv4Config>>) -> Option<Outcome> {
-        let result = self.kernel.configure(self.now, want.as_deref());
+    fn configure_now(&mut self, id: EndpointId, want: Option<Box<Ipv4Config>>) -> Outcome {
+        let result = self.kernel.configure(self.now, id, want.as_deref());
         self.note(|_| {
-            format!("  configure {:?}: {result:?}", want.as_ref().map(|c| (c.address, c.expires_at)))
+            format!("  configure {id:?} {:?}: {result:?}", want.as_ref().map(|c| (c.address, c.expires_at)))
         });
         if result.is_err() {
             let at = self.now + self.retry;
-            if self.wanted.is_none() {
+            if self.wanted.is_empty() {
                 self.put(at, Event::Retry);
             }
             self.retry = (self.retry * 2).min(secs(60));
-            self.wanted = Some(want);
+            self.wanted.insert(id, want);
         } else {
-            self.wanted = None;
+            self.wanted.remove(&id);
             self.retry = secs(1);
         }
-        Some(Outcome::Configured(result.is_ok()))
+        Outcome::Configured(id, result.is_ok())
     }
 
     fn send(&mut self, source: Option<Ipv6Addr>, to: Ipv6Addr, payload: Vec<u8>) {
@@ -210,48 +218,23 @@ impl Net {
                 // Sometimes to everybody on the link.
                 let to =
                     if self.chance.happens(0.1) { Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1) } else { from };
-                self.answer(Port::Client6, address, to, forged);
+                self.answer(address, to, forged);
             }
             self.attacker = Some(attacker);
         }
         for server in 0..self.servers.len() {
             if self.servers[server].is_at(to) {
-                let via = Port::Client6;
-                let event = |payload| Event::ToServer { via, server, from, to, payload };
-                self.carry(event, payload.clone(), false);
-            }
-        }
-    }
-
-    /// A DHCPv4 message that is in nothing else leaves, through the agent or past it.
-    fn send_plain(&mut self, via: Port, source: Option<Ipv6Addr>, to: Ipv6Addr, payload: Vec<u8>) {
-        let from = source.expect("a source is always chosen");
-        self.note(|_| format!("  send DHCPv4 {from} -> {to}, {} octets", payload.len()));
-        if self.keeps_sent {
-            self.sent.push(Sent { at: self.now, source, to, payload: payload.clone() });
-        }
-        let there = match via {
-            Port::Direct4(_, address) => self.address() == Some(address),
-            _ => self.kernel.has(from),
-        };
-        if !self.kernel.running() || !there {
-            return;
-        }
-        for server in 0..self.servers.len() {
-            let at = &self.servers[server];
-            if to == at.global || to == at.four.id.to_ipv6_mapped() {
-                let event = |payload| Event::ToServer { via, server, from, to, payload };
-                self.carry(event, payload.clone(), false);
+                self.carry(|payload| Event::ToServer { server, from, to, payload }, payload.clone(), false);
             }
         }
     }
 
     /// A datagram on its way to the client.
-    pub(super) fn answer(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: Vec<u8>) {
-        self.carry(|payload| Event::ToClient { via, from, to, payload }, payload, true);
+    pub(super) fn answer(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: Vec<u8>) {
+        self.carry(|payload| Event::ToClient { from, to, payload }, payload, true);
     }
 
-    fn carry(&mut self, event: impl Fn(Vec<u8>) -> Event, payload: Vec<u8>, may_be_damaged: bool) {
+    pub(super) fn carry(&mut self, event: impl Fn(Vec<u8>) -> Event, payload: Vec<u8>, may_be_damaged: bool) {
         let weather = self.weather;
         let copies = if self.chance.happens(weather.duplicates) { 2 } else { 1 };
         for _ in 0..copies {
@@ -272,7 +255,7 @@ impl Net {
     }
 
     /// The target's link hears an ARP packet; whoever has the address says so.
-    fn arp(&mut self, payload: &[u8]) {
+    fn arp(&mut self, id: EndpointId, payload: &[u8]) {
         let packet = Packet::parse(payload).expect("what is sent is well formed");
         self.watch.reached.insert("sent-arp");
         if self.neighbour == Some(packet.target) {
@@ -280,7 +263,7 @@ impl Net {
             let answer =
                 Packet { op: 2, sender_hardware, sender: packet.target, target: Ipv4Addr::UNSPECIFIED };
             let at = self.now + ms(2);
-            self.put(at, Event::Arp(answer.emit()));
+            self.put(at, Event::Arp(id, answer.emit()));
         }
     }
 }

@@ -2,10 +2,11 @@
 //! configuration on the target.
 
 use dhcp4o6_protocol::facts::{Address6, LinkFacts, RouterAdvertisement, Target};
-use dhcp4o6_protocol::ids::HardwareAddress;
+use dhcp4o6_protocol::ids::{EndpointId, HardwareAddress};
 use dhcp4o6_protocol::lease::{Assignment6, Ipv4Config};
 use dhcp4o6_protocol::machine::ConfigureError;
 use dhcp4o6_protocol::time::{Instant, earliest};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -24,8 +25,14 @@ pub(crate) struct Kernel {
     /// Another interface gets the IPv4 address.
     pub(crate) separate_target: bool,
     target_exists: bool,
-    /// What is on the target, with our mark.
-    installed: Option<Ipv4Config>,
+    /// How many endpoints have this target.
+    pub(crate) endpoints: u8,
+    /// What is on the target, with our mark, as the process that runs put it there.
+    installed: BTreeMap<EndpointId, Ipv4Config>,
+    /// What an earlier process left there. Nobody knows whose it was until every endpoint has said what it wants.
+    left: Vec<Ipv4Config>,
+    /// Endpoints of which the process that runs has said what they want.
+    said: BTreeSet<EndpointId>,
     /// How long duplicate address detection takes.
     pub(crate) dad: Duration,
     /// The next address that is assigned turns out to be a duplicate.
@@ -61,7 +68,10 @@ impl Kernel {
             slaac: None,
             separate_target: false,
             target_exists: true,
-            installed: None,
+            endpoints: 1,
+            installed: BTreeMap::new(),
+            left: Vec::new(),
+            said: BTreeSet::new(),
             dad: Duration::from_millis(1500),
             next_is_duplicate: false,
             refuses: None,
@@ -98,15 +108,34 @@ impl Kernel {
         self.carrier = false;
         self.addresses.clear();
         if !self.separate_target {
-            self.installed = None;
+            self.take_away();
         }
+        self.changed = true;
+    }
+
+    fn take_away(&mut self) {
+        self.installed.clear();
+        self.left.clear();
+    }
+
+    /// So many endpoints have this target from now on.
+    pub(crate) fn set_endpoints(&mut self, count: u8) {
+        self.endpoints = count;
+        self.said.retain(|id| id.0 < count);
+        self.changed = true;
+    }
+
+    /// Another process looks after the target from now on.
+    pub(crate) fn restarted(&mut self) {
+        self.left.extend(std::mem::take(&mut self.installed).into_values());
+        self.said.clear();
         self.changed = true;
     }
 
     /// The machine restarts: nothing of the kernel's state stays.
     pub(crate) fn reboot(&mut self) {
         self.unplug();
-        self.installed = None;
+        self.take_away();
     }
 
     pub(crate) fn set_carrier(&mut self, now: Instant, carrier: bool) {
@@ -193,6 +222,7 @@ impl Kernel {
     pub(crate) fn configure(
         &mut self,
         now: Instant,
+        id: EndpointId,
         want: Option<&Ipv4Config>,
     ) -> Result<(), ConfigureError> {
         if let Some(error) = self.refuses.as_ref().filter(|_| want.is_some()) {
@@ -201,20 +231,41 @@ impl Kernel {
         if want.is_some() && self.target_index().is_none() {
             return Err(ConfigureError::NoTarget);
         }
-        self.changed |= self.installed.as_ref().map(|c| c.address) != want.map(|c| c.address);
+        let address = want.map(|config| config.address);
+        self.changed |= self.installed.get(&id).map(|config| config.address) != address;
+        self.left.retain(|config| Some(config.address) != address);
         // The kernel refuses an address whose lifetime is over.
-        self.installed = want.filter(|c| c.expires_at.is_none_or(|end| now < end)).cloned();
+        match want.filter(|config| config.expires_at.is_none_or(|end| now < end)) {
+            Some(config) => _ = self.installed.insert(id, config.clone()),
+            None => _ = self.installed.remove(&id),
+        }
+        self.said.insert(id);
+        if self.said.len() >= usize::from(self.endpoints) && !self.left.is_empty() {
+            self.left.clear();
+            self.changed = true;
+        }
         Ok(())
     }
 
-    /// Somebody else removes the IPv4 address. False when there was none.
-    pub(crate) fn steal(&mut self) -> bool {
+    /// Somebody else removes the IPv4 address of this endpoint. False when there was none.
+    pub(crate) fn steal(&mut self, id: EndpointId) -> bool {
         self.changed = true;
-        self.installed.take().is_some()
+        self.installed.remove(&id).is_some()
     }
 
+    /// What is there for the only endpoint, or the first.
     pub(crate) fn installed(&self) -> Option<&Ipv4Config> {
-        self.installed.as_ref()
+        self.installed_of(EndpointId::FIRST).or(self.left.first())
+    }
+
+    /// What the process that runs has put there for this endpoint.
+    pub(crate) fn installed_of(&self, id: EndpointId) -> Option<&Ipv4Config> {
+        self.installed.get(&id)
+    }
+
+    /// All that is there.
+    pub(crate) fn all_installed(&self) -> impl Iterator<Item = &Ipv4Config> {
+        self.installed.values().chain(&self.left)
     }
 
     pub(crate) fn ours6(&self) -> impl Iterator<Item = (Ipv6Addr, Option<Instant>)> {
@@ -241,7 +292,7 @@ impl Kernel {
         }
         self.target_exists = exists;
         if !exists {
-            self.installed = None;
+            self.take_away();
         }
         self.changed = true;
     }
@@ -270,10 +321,10 @@ impl Kernel {
                 self.changed = true;
             }
         }
-        if self.installed.as_ref().is_some_and(|c| over(c.expires_at)) {
-            self.installed = None;
-            self.changed = true;
-        }
+        let before = self.all_installed().count();
+        self.installed.retain(|_, config| !over(config.expires_at));
+        self.left.retain(|config| !over(config.expires_at));
+        self.changed |= self.all_installed().count() != before;
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -282,7 +333,7 @@ impl Kernel {
             [a.checked_at, preferred, a.valid_until].into_iter().fold(None, earliest)
         };
         let addresses = self.addresses.iter().map(of).fold(None, earliest);
-        earliest(addresses, self.installed.as_ref().and_then(|c| c.expires_at))
+        self.all_installed().map(|config| config.expires_at).fold(addresses, earliest)
     }
 
     /// What the link's watcher would report, if anything changed since the last call.
@@ -304,27 +355,28 @@ impl Kernel {
             deprecated: a.deprecated,
             temporary: false,
         };
-        let ours4: Vec<Ipv4Addr> = self.installed.iter().map(|c| c.address).collect();
+        let ours4: Vec<Ipv4Addr> = self.all_installed().map(|config| config.address).collect();
+        let target = self.target_index().map(|index| Target {
+            index,
+            name: "wan0".to_owned(),
+            mtu: 1500,
+            up: true,
+            arp: true,
+            hardware: hardware.clone(),
+            ours4,
+        });
         LinkFacts {
             index: self.index,
             name: if self.exists() { "wan0".to_owned() } else { String::new() },
             up: self.up,
             carrier: self.carrier,
             mtu: 1500,
-            hardware: hardware.clone(),
+            hardware,
             addresses: self.addresses.iter().map(address).collect(),
             elsewhere6: Vec::new(),
             foreign4: Vec::new(),
             ra: self.ra.clone(),
-            targets: vec![self.target_index().map(|index| Target {
-                index,
-                name: "wan0".to_owned(),
-                mtu: 1500,
-                up: true,
-                arp: true,
-                hardware,
-                ours4,
-            })],
+            targets: vec![target; usize::from(self.endpoints)],
         }
     }
 }

@@ -1,9 +1,11 @@
 //! A network in memory: virtual time, one link, its kernel and disk, servers, an attacker, and everything that can go
 //! wrong between them. One seed decides it all; the same seed gives the same history.
 
+pub(crate) mod agent;
 pub(crate) mod attacker;
 pub(crate) mod chance;
 pub(crate) mod chaos;
+pub(crate) mod chaos67;
 pub(crate) mod driver;
 pub(crate) mod fuzz;
 pub(crate) mod kernel;
@@ -12,6 +14,7 @@ pub(crate) mod pace;
 pub(crate) mod server;
 pub(crate) mod server4;
 pub(crate) mod watch;
+pub(crate) mod witness67;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::server::Server;
 use super::watch::Watch;
 use dhcp4o6_protocol::ids::{Duid, EndpointId, Iaid};
 use dhcp4o6_protocol::lease::{Ipv4Config, LeaseEvent};
-use dhcp4o6_protocol::machine::{Command, Datagram, Input, Machine, OpenError, Port};
+use dhcp4o6_protocol::machine::{Command, Datagram, Input, Machine, OpenError, Port, Question};
 use dhcp4o6_protocol::record::LinkRecord;
 use dhcp4o6_protocol::refused::Counters;
 use dhcp4o6_protocol::role::link::Link;
@@ -38,19 +38,38 @@ impl Weather {
 
 pub(super) enum Event {
     ToServer {
-        via: Port,
         server: usize,
         from: Ipv6Addr,
         to: Ipv6Addr,
         payload: Vec<u8>,
     },
     ToClient {
-        via: Port,
         from: Ipv6Addr,
         to: Ipv6Addr,
         payload: Vec<u8>,
     },
-    Arp(Vec<u8>),
+    /// DHCPv4 for a server at port 67, by IPv6 or by IPv4.
+    ToServer67 {
+        server: usize,
+        from: SocketAddrV6,
+        to: Ipv6Addr,
+        payload: Vec<u8>,
+    },
+    /// An answer for the client relay agent.
+    To67 {
+        from: SocketAddrV6,
+        to: Ipv6Addr,
+        payload: Vec<u8>,
+    },
+    /// An answer by IPv4 to a leased address, mapped.
+    To68 {
+        from: SocketAddrV6,
+        to: Ipv6Addr,
+        payload: Vec<u8>,
+    },
+    /// Resolvers answer, or not, to the question with this number.
+    Resolvers(u64),
+    Arp(EndpointId, Vec<u8>),
     /// The driver tries again what the kernel refused.
     Retry,
     Start,
@@ -84,20 +103,28 @@ pub(crate) struct Net {
     pub(super) unwritten: Option<LinkRecord>,
     pub(super) disk_broken: bool,
     pub(crate) settings: LinkSettings,
-    duid: Duid,
+    pub(super) duid: Duid,
     pub(super) link: Option<Box<Link>>,
     pub(super) sockets: Vec<Port>,
     /// What opening a socket brings.
     pub(crate) port546: Result<(), OpenError>,
     pub(crate) port68: Result<(), OpenError>,
-    /// The client relay agent's.
+    /// The same for the port of the client relay agent, and that of a renewal past it.
     pub(crate) port67: Result<(), OpenError>,
-    /// That of renewals past the agent.
     pub(crate) direct: Result<(), OpenError>,
+    /// There is a way by IPv4 from the leased address to the server.
+    pub(crate) routed4: bool,
+    /// What resolvers are asked, and what they say.
+    pub(super) question: Option<Question>,
+    /// Transaction ids of DHCPv4 that left for port 67 in the last two minutes.
+    pub(super) asked: BTreeMap<u32, Instant>,
+    /// Questions so far.
+    pub(super) questions: u64,
+    pub(crate) found: Option<Vec<Ipv6Addr>>,
     /// Somebody on the target's link has this IPv4 address.
     pub(crate) neighbour: Option<Ipv4Addr>,
     /// What the kernel refused, to be tried again after a while.
-    pub(super) wanted: Option<Option<Box<Ipv4Config>>>,
+    pub(super) wanted: BTreeMap<EndpointId, Option<Box<Ipv4Config>>>,
     pub(super) retry: Duration,
     /// The process dies after this many more effects.
     pub(crate) dies_after: Option<usize>,
@@ -148,8 +175,13 @@ impl Net {
             port68: Ok(()),
             port67: Ok(()),
             direct: Ok(()),
+            routed4: true,
+            question: None,
+            asked: BTreeMap::new(),
+            questions: 0,
+            found: None,
             neighbour: None,
-            wanted: None,
+            wanted: BTreeMap::new(),
             retry: ms(1000),
             dies_after: None,
             watch: Watch::new(now),
@@ -209,6 +241,7 @@ impl Net {
         let link = Link::new(self.settings.clone(), self.duid.clone(), self.disk.clone(), seed);
         self.link = Some(Box::new(link));
         self.has_stopped = false;
+        self.kernel.restarted();
         self.watch.restarted(self.now);
         self.kernel.forget_news();
         self.note(|_| "the process starts".to_owned());
@@ -220,7 +253,8 @@ impl Net {
         self.note(|_| "the process dies".to_owned());
         self.link = None;
         self.sockets.clear();
-        self.wanted = None;
+        self.question = None;
+        self.wanted.clear();
         self.unwritten = None;
         self.dies_after = None;
         self.watch.reached.insert("crash");
@@ -261,8 +295,9 @@ impl Net {
 
     /// Somebody removes our IPv4 address.
     pub(crate) fn steal_address(&mut self) {
-        if self.kernel.steal() {
-            self.input(Input::AddressRemoved(EndpointId::FIRST));
+        let id = EndpointId(self.chance.octet() % self.kernel.endpoints);
+        if self.kernel.steal(id) {
+            self.input(Input::AddressRemoved(id));
             self.settle();
         }
     }
@@ -271,7 +306,8 @@ impl Net {
     pub(crate) fn sleep(&mut self, span: Duration) {
         self.now = self.now + span;
         let now = self.now;
-        self.queue.retain(|(at, _), event| *at > now || matches!(event, Event::Start | Event::Retry));
+        let stays = |event: &Event| matches!(event, Event::Start | Event::Retry | Event::Resolvers(_));
+        self.queue.retain(|(at, _), event| *at > now || stays(event));
         let late = std::mem::take(&mut self.queue);
         for ((at, _), event) in late {
             self.put(at.max(now), event);
@@ -395,27 +431,27 @@ impl Net {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::ToServer { via, server, from, to, payload } => {
+            Event::ToServer { server, from, to, payload } => {
                 let now = self.now;
                 let Some(server) = self.servers.get_mut(server) else { return };
-                let answer = match via {
-                    Port::Client6 => server.hear(now, to, &payload, &mut self.chance),
-                    _ => server.hear_plain(now, &payload, &mut self.chance).map(|answer| (to, answer)),
-                };
-                if let Some((source, answer)) = answer {
-                    self.answer(via, source, from, answer);
+                if let Some((source, answer)) = server.hear(now, to, &payload, &mut self.chance) {
+                    self.answer(source, from, answer);
                 }
             }
-            Event::ToClient { via, from, to, payload } => self.arrive(via, from, to, &payload),
-            Event::Arp(payload) => {
-                if self.sockets.contains(&Port::Arp(EndpointId::FIRST)) {
-                    let nobody = Ipv6Addr::UNSPECIFIED;
-                    self.deliver(Port::Arp(EndpointId::FIRST), nobody, nobody, &payload);
+            Event::ToClient { from, to, payload } => self.arrive(from, to, &payload),
+            Event::Arp(id, payload) => {
+                if self.sockets.contains(&Port::Arp(id)) {
+                    let nobody = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0);
+                    self.deliver(Port::Arp(id), nobody, *nobody.ip(), &payload);
                 }
             }
+            Event::ToServer67 { server, from, to, payload } => self.ask_at_67(server, from, to, &payload),
+            Event::To67 { from, to, payload } => self.arrive_at_agent(from, to, &payload),
+            Event::To68 { from, to, payload } => self.arrive_directly(from, to, &payload),
+            Event::Resolvers(question) => self.hear_resolvers(question),
             Event::Retry => {
-                if let Some(want) = self.wanted.take() {
-                    self.configure(want);
+                for (id, want) in std::mem::take(&mut self.wanted) {
+                    self.configure(id, want);
                 }
             }
             Event::Start => self.start(),
@@ -423,13 +459,10 @@ impl Net {
     }
 
     /// A datagram reaches the link.
-    pub(crate) fn arrive(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
-        let ours = match via {
-            Port::Direct4(_, address) => self.address() == Some(address),
-            _ => self.kernel.has(to) || (to.is_multicast() && self.kernel.running()),
-        };
-        if ours && self.sockets.contains(&via) {
-            self.deliver(via, from, to, payload);
+    pub(crate) fn arrive(&mut self, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
+        let ours = self.kernel.has(to) || (to.is_multicast() && self.kernel.running());
+        if ours && self.sockets.contains(&Port::Client6) {
+            self.deliver(Port::Client6, self.at_547(from), to, payload);
         }
     }
 
@@ -438,18 +471,18 @@ impl Net {
         if self.kernel.running() && self.sockets.contains(&Port::Client6) {
             self.attacked = true;
             let to = self.kernel.link_local();
-            self.deliver(Port::Client6, from, to, payload);
+            self.deliver(Port::Client6, self.at_547(from), to, payload);
             self.settle();
         }
     }
 
-    fn deliver(&mut self, via: Port, from: Ipv6Addr, to: Ipv6Addr, payload: &[u8]) {
+    fn at_547(&self, from: Ipv6Addr) -> SocketAddrV6 {
+        SocketAddrV6::new(from, 547, 0, self.kernel.index())
+    }
+
+    pub(super) fn deliver(&mut self, via: Port, from: SocketAddrV6, to: Ipv6Addr, payload: &[u8]) {
         let interface = self.kernel.index();
-        let port = if via == Port::Client6 { 547 } else { 67 };
-        let from = SocketAddrV6::new(from, port, 0, interface);
-        if via == Port::Client6 {
-            self.watch.heard(&self.settings, payload);
-        }
+        self.watch.heard(&self.settings, payload);
         self.input(Input::Datagram(Datagram { via, interface, from, to, payload }));
     }
 

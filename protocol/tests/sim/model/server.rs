@@ -35,6 +35,8 @@ pub(crate) struct Server {
     pub(crate) preference: u8,
     pub(crate) rapid_commit: bool,
     pub(crate) gives_addresses: bool,
+    /// Tells the name of a tunnel concentrator.
+    pub(crate) tells_aftr: bool,
     /// First 64 bits of the addresses and delegated prefixes it gives.
     pub(crate) prefix: Ipv6Addr,
     pub(crate) preferred: u32,
@@ -69,6 +71,7 @@ impl Server {
             preference: 0,
             rapid_commit: false,
             gives_addresses: true,
+            tells_aftr: false,
             prefix: Ipv6Addr::new(0x2001, 0xdb8, 6, 0, 0, 0, 0, 0),
             preferred: 3600,
             valid: 7200,
@@ -95,11 +98,6 @@ impl Server {
     /// True if a datagram to this destination reaches it.
     pub(crate) fn is_at(&self, to: Ipv6Addr) -> bool {
         to == ALL_RELAYS_AND_SERVERS || to == self.link_local || to == self.global
-    }
-
-    /// The answer to a DHCPv4 message that is in nothing else.
-    pub(crate) fn hear_plain(&mut self, now: Instant, octets: &[u8], chance: &mut Chance) -> Option<Vec<u8>> {
-        if self.alive && !self.deaf4 { self.four.hear(now, octets, chance) } else { None }
     }
 
     /// The answer, and the address it comes from.
@@ -257,6 +255,11 @@ impl Server {
         w.option6(OptionCode::DNS_SERVERS, |w| {
             w.ipv6(self.global);
         });
+        if self.tells_aftr {
+            w.option6(OptionCode::AFTR_NAME, |w| {
+                w.bytes(b"\x04aftr\x07example\0");
+            });
+        }
         let (enable, list) = match self.profile {
             WireProfile::Rfc7341 => (None, OptionCode::DHCP4_O_DHCP6_SERVER),
             WireProfile::Draft01 => (Some(OptionCode(self.draft01.enable)), OptionCode(self.draft01.servers)),

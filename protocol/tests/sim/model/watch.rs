@@ -3,14 +3,13 @@
 use super::kernel::Kernel;
 use super::pace::Pace;
 use super::server::Server;
+use dhcp4o6_protocol::ids::{EndpointId, Iaid};
 use dhcp4o6_protocol::lease::{LeaseEvent, LeaseEventKind};
 use dhcp4o6_protocol::machine::{Effect, Port};
-use dhcp4o6_protocol::params::{
-    ALL_RELAYS_AND_SERVERS, SEND_BURST, SEND_INTERVAL, SERVER4_PORT, SERVER6_PORT,
-};
+use dhcp4o6_protocol::params::{ALL_RELAYS_AND_SERVERS, SEND_BURST, SEND_INTERVAL, SERVER6_PORT};
 use dhcp4o6_protocol::permit::{Permit, WireProfile};
 use dhcp4o6_protocol::record::LinkRecord;
-use dhcp4o6_protocol::settings::{LinkSettings, Mode};
+use dhcp4o6_protocol::settings::LinkSettings;
 use dhcp4o6_protocol::status::{LinkState, Status};
 use dhcp4o6_protocol::time::Instant;
 use dhcp4o6_protocol::wire::o6::{self, CodePoints};
@@ -18,7 +17,7 @@ use dhcp4o6_protocol::wire::v4::{self, code};
 use dhcp4o6_protocol::wire::v6::{Message, MessageType};
 use dhcp4o6_protocol::wire::v6_option::OptionCode;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 /// Most effects of one input. A flood of effects is a loop.
@@ -28,7 +27,9 @@ pub(crate) struct Watch {
     /// Our own account of what the link may send.
     tokens: f64,
     filled_at: Instant,
-    pace: Pace,
+    /// Endpoints of the link: each may send as much.
+    pub(super) endpoints: u8,
+    pub(super) pace: Pace,
     /// A Reply that enables DHCPv4 over DHCPv6 has been delivered, in this life or an earlier one.
     enabled: bool,
     /// draft01: outer ids by inner ones.
@@ -43,6 +44,7 @@ impl Watch {
         Self {
             tokens,
             filled_at: now,
+            endpoints: 1,
             pace: Pace::default(),
             enabled: false,
             outer: BTreeMap::new(),
@@ -52,8 +54,12 @@ impl Watch {
 
     /// The process began anew, with a full bucket.
     pub(crate) fn restarted(&mut self, now: Instant) {
-        self.tokens = f64::from(SEND_BURST);
+        self.tokens = self.burst();
         self.filled_at = now;
+    }
+
+    fn burst(&self) -> f64 {
+        f64::from(SEND_BURST) * f64::from(self.endpoints)
     }
 
     /// All effects of one input.
@@ -81,11 +87,6 @@ impl Watch {
                     self.spend(now);
                     self.datagram(now, settings, [before, after], source, *to.ip(), payload);
                 }
-                Effect::Send { via: via @ (Port::Cra6(_) | Port::Direct4(..)), source, to, payload } => {
-                    assert!(copies.insert((*to.ip(), payload)), "the same message left twice for one server");
-                    assert_eq!(to.port(), SERVER4_PORT, "HCRA-08");
-                    self.plain(now, settings, [before, after], (*via, *source, *to.ip()), payload);
-                }
                 Effect::Refused(refused) => _ = self.reached.insert(refused.name()),
                 Effect::Notify(_, event) => _ = self.reached.insert(event.kind.word()),
                 _ => {}
@@ -101,9 +102,10 @@ impl Watch {
     }
 
     /// Invariant 10: never more than a burst, then one a second (C6-28).
-    fn spend(&mut self, now: Instant) {
-        let earned = now.since(self.filled_at).as_secs_f64() / SEND_INTERVAL.as_secs_f64();
-        self.tokens = (self.tokens + earned).min(f64::from(SEND_BURST)) - 1.0;
+    pub(super) fn spend(&mut self, now: Instant) {
+        let rate = f64::from(self.endpoints);
+        let earned = rate * now.since(self.filled_at).as_secs_f64() / SEND_INTERVAL.as_secs_f64();
+        self.tokens = (self.tokens + earned).min(self.burst()) - 1.0;
         self.filled_at = now;
         assert!(self.tokens > -1.0, "more was sent than the limit allows");
     }
@@ -125,7 +127,8 @@ impl Watch {
             let points = CodePoints::of(profile, &settings.draft01);
             if message.kind == points.query {
                 let inner = self.query(profile, points, &message, statuses, to);
-                if in_turn(statuses) {
+                // The status that tells of turns is that of the first endpoint.
+                if self.endpoints == 1 && in_turn(statuses) {
                     self.pace.dhcp4(now, inner, to);
                 }
                 return;
@@ -135,50 +138,6 @@ impl Watch {
         self.dhcp6(&message, settings);
         let started_at = statuses[1].dhcp6.exchange.as_ref().map(|exchange| exchange.started_at);
         self.pace.dhcp6(now, message.kind, message.header, started_at);
-    }
-
-    /// A DHCPv4 message leaves through the agent, or past it by IPv4.
-    fn plain(
-        &mut self,
-        now: Instant,
-        settings: &LinkSettings,
-        statuses: [&Status; 2],
-        (via, source, to): (Port, Option<Ipv6Addr>, Ipv6Addr),
-        payload: &[u8],
-    ) {
-        let message = v4::Message::parse(payload).expect("the message is well formed");
-        let kind = message.kind().expect("the message type is always sent");
-        assert!(matches!(settings.mode, Mode::Hcra | Mode::Auto), "relayed in mode {:?}", settings.mode);
-        assert_eq!((message.op, message.giaddr), (v4::BOOTREQUEST, Ipv4Addr::UNSPECIFIED), "HCRA-10");
-        assert!(message.option(code::RELAY_AGENT).is_none(), "HCRA-13");
-        let source = source.expect("a source is always chosen");
-        match via {
-            Port::Direct4(_, address) => {
-                assert_eq!((kind, message.hops, message.ciaddr), (v4::MessageType::REQUEST, 0, address));
-                assert_eq!(source, address.to_ipv6_mapped(), "HCRA-27");
-                let server = statuses[0].client4.lease.as_ref().map(|lease| lease.server_id.to_ipv6_mapped());
-                assert_eq!(server, Some(to), "D-07");
-                self.reached.insert("sent-direct");
-            }
-            Port::Cra6(address) => {
-                assert_eq!((message.hops, source), (1, address), "HCRA-10");
-                assert!(!source.is_unicast_link_local(), "HCRA-07");
-                let usable = statuses[1].facts.addresses.iter().any(|a| a.address == source && a.usable());
-                assert!(usable, "relayed from {source}, which is not usable (HCRA-05)");
-                assert!(settings.hcra.servers.contains(&to), "relayed to {to} (HCRA-09)");
-                self.reached.insert(match kind {
-                    v4::MessageType::DISCOVER => "relayed-discover",
-                    v4::MessageType::REQUEST => "relayed-request",
-                    v4::MessageType::DECLINE => "relayed-decline",
-                    v4::MessageType::RELEASE => "relayed-release",
-                    other => panic!("a client does not send {other}"),
-                });
-            }
-            other => panic!("DHCPv4 left by {other:?}"),
-        }
-        if in_turn(statuses) {
-            self.pace.dhcp4(now, (kind.0, message.xid.0), to);
-        }
     }
 
     /// A datagram reaches the link's socket.
@@ -221,6 +180,26 @@ impl Watch {
         };
         assert!(permits.iter().any(|permit| listed(&permit)), "a query to {to}, which no permit names");
         let kind = inner.kind().expect("the message type is always sent");
+        let renewing = self.shape(&inner);
+        match profile {
+            WireProfile::Rfc7341 => {
+                let unicast = message.is_unicast();
+                assert_eq!(message.header, [if unicast { 0x80 } else { 0 }, 0, 0], "flags (C46-03)");
+                let may = kind == v4::MessageType::RELEASE || renewing;
+                assert!(may || !unicast, "U flag on {kind} (C46-05)");
+                assert!(unicast || kind != v4::MessageType::RELEASE, "no U flag on RELEASE (C46-05)");
+            }
+            WireProfile::Draft01 => {
+                let outer = self.outer.entry(inner.xid.0).or_insert(message.header);
+                assert_eq!(*outer, message.header, "one outer id per inner one (C46-03)");
+            }
+        }
+        (kind.0, inner.xid.0)
+    }
+
+    /// Every message of a client has the options of its kind. True if it extends a lease.
+    pub(super) fn shape(&mut self, inner: &v4::Message<'_>) -> bool {
+        let kind = inner.kind().expect("the message type is always sent");
         self.reached.insert(match kind {
             v4::MessageType::DISCOVER => "sent-discover",
             v4::MessageType::REQUEST => "sent-request",
@@ -239,20 +218,7 @@ impl Watch {
         };
         assert!(expected, "{kind} has the wrong options (V4-22)");
         assert!(!(renewing && option(code::SERVER_ID)), "V4-22");
-        match profile {
-            WireProfile::Rfc7341 => {
-                let unicast = message.is_unicast();
-                assert_eq!(message.header, [if unicast { 0x80 } else { 0 }, 0, 0], "flags (C46-03)");
-                let may = kind == v4::MessageType::RELEASE || renewing;
-                assert!(may || !unicast, "U flag on {kind} (C46-05)");
-                assert!(unicast || kind != v4::MessageType::RELEASE, "no U flag on RELEASE (C46-05)");
-            }
-            WireProfile::Draft01 => {
-                let outer = self.outer.entry(inner.xid.0).or_insert(message.header);
-                assert_eq!(*outer, message.header, "one outer id per inner one (C46-03)");
-            }
-        }
-        (kind.0, inner.xid.0)
+        renewing
     }
 
     fn dhcp6(&mut self, message: &Message<'_>, settings: &LinkSettings) {
@@ -270,7 +236,7 @@ impl Watch {
             assert_eq!(asks(OptionCode::INF_MAX_RT), stateless, "C6-10");
             assert_eq!(asks(OptionCode::INFORMATION_REFRESH_TIME), stateless, "C6-10");
             assert!(stateless || asks(OptionCode::SOL_MAX_RT), "C6-10");
-            use dhcp4o6_protocol::settings::Profile;
+            use dhcp4o6_protocol::settings::{Mode, Profile};
             let on = settings.mode != Mode::Off;
             let rfc = on && settings.profile != Profile::Draft01;
             let draft = on && settings.profile != Profile::Rfc7341;
@@ -291,15 +257,22 @@ impl Watch {
     }
 
     /// Invariant 6: what is told of a lease is on disk and on the target.
-    pub(crate) fn told(&self, event: &LeaseEvent, disk: Option<&LinkRecord>, kernel: &Kernel) {
+    pub(crate) fn told(
+        &self,
+        (id, iaid): (EndpointId, Iaid),
+        event: &LeaseEvent,
+        disk: Option<&LinkRecord>,
+        kernel: &Kernel,
+    ) {
         use LeaseEventKind as K;
         if !matches!(event.kind, K::Acquired | K::Renewed | K::Rebound | K::Changed) {
             return;
         }
         if let Some(disk) = disk {
-            assert_eq!(disk.lease4.as_ref(), Some(&*event.lease), "told of a lease that is not on disk");
+            let kept = disk.lease4_of(iaid);
+            assert_eq!(kept, Some(&*event.lease), "told of a lease that is not on disk");
         }
-        let installed = kernel.installed().map(|config| config.address);
+        let installed = kernel.installed_of(id).map(|config| config.address);
         assert_eq!(installed, Some(event.lease.address), "told of an address that is not there");
     }
 
@@ -312,14 +285,31 @@ impl Watch {
         servers: &[Server],
         trusted: bool,
     ) {
-        if let Some(lease) = &status.client4.lease {
-            let moments = [Some(lease.requested_at), lease.renew_at, lease.rebind_at, lease.expires_at];
-            assert!(moments.iter().flatten().is_sorted(), "T1, T2 and the end are out of order: {lease:?}");
-            // A deadline lies after the moment it was set in, so an end that is noticed late may be a microsecond late.
-            let tick = Duration::from_micros(1);
-            assert!(lease.is_valid(now - tick), "a lease is held past its end");
+        for endpoint in &status.endpoints {
+            let lease = endpoint.client4.lease.as_ref();
+            if let Some(lease) = lease {
+                let moments = [Some(lease.requested_at), lease.renew_at, lease.rebind_at, lease.expires_at];
+                assert!(
+                    moments.iter().flatten().is_sorted(),
+                    "T1, T2 and the end are out of order: {lease:?}"
+                );
+                // A deadline lies after the moment it was set in, so an end that is noticed late may be a microsecond
+                // late.
+                let tick = Duration::from_micros(1);
+                assert!(lease.is_valid(now - tick), "a lease is held past its end");
+            }
+            if is_bound(endpoint.state) {
+                let lease = lease.map(|lease| lease.address);
+                let installed = kernel.installed_of(endpoint.id).map(|config| config.address);
+                assert!(
+                    lease.is_some() && lease == installed,
+                    "bound to {lease:?}, but the target has {installed:?}"
+                );
+            }
         }
-        if let Some(config) = kernel.installed() {
+        let mut addresses = BTreeSet::new();
+        for config in kernel.all_installed() {
+            assert!(addresses.insert(config.address), "{} is there twice", config.address);
             assert!(
                 config.expires_at.is_none_or(|end| now < end),
                 "invariant 1: an address outlives its lease"
@@ -332,15 +322,6 @@ impl Watch {
                 );
             }
         }
-        let bound = matches!(status.state, LinkState::Bound | LinkState::Renewing | LinkState::Rebinding);
-        if bound {
-            let lease = status.client4.lease.as_ref().map(|lease| lease.address);
-            let installed = kernel.installed().map(|config| config.address);
-            assert!(
-                lease.is_some() && lease == installed,
-                "bound to {lease:?}, but the target has {installed:?}"
-            );
-        }
         for (address, end) in kernel.ours6() {
             assert!(end.is_none_or(|end| now < end), "{address} outlives its lifetime");
         }
@@ -348,13 +329,20 @@ impl Watch {
 
     /// Invariant 8: an orderly stop leaves nothing behind.
     pub(crate) fn stopped(&self, kernel: &Kernel) {
-        assert_eq!(kernel.installed(), None, "an IPv4 address is left behind");
+        let here = |id| kernel.installed_of(EndpointId(id)).is_some();
+        assert!(!(0..self.endpoints).any(here), "an IPv4 address is left behind");
+        let nothing = self.endpoints > 1 || kernel.installed().is_none();
+        assert!(nothing, "an IPv4 address of an earlier process is left behind");
         assert_eq!(kernel.ours6().count(), 0, "an IPv6 address is left behind");
     }
 }
 
 /// True unless the pending DHCPv4 exchange is where it was before: then its message left between two turns.
-fn in_turn([before, after]: [&Status; 2]) -> bool {
+pub(super) fn in_turn([before, after]: [&Status; 2]) -> bool {
     let place = |status: &Status| status.client4.exchange.as_ref().map(|e| (e.started_at, e.transmissions));
     place(after).is_none() || place(before) != place(after)
+}
+
+fn is_bound(state: LinkState) -> bool {
+    matches!(state, LinkState::Bound | LinkState::Renewing | LinkState::Rebinding)
 }
