@@ -66,5 +66,5 @@ fn through(between: Between) -> Rates {
     };
     let load = format!("--server {ASKED_AT} --direct");
     stage.wait(&process, &load);
-    stage.through(&format!("{load} --clients 1024"))
+    stage.through(&process, &format!("{load} --clients 1024"))
 }

@@ -8,6 +8,7 @@
 //! kernel, as packets of s0 and c0.
 
 use crate::provider;
+use crate::service::processor_time;
 use dhcp4o6_tests::{Lab, Namespace, Process, SOON, program};
 use serde_json::Value;
 use std::fs;
@@ -43,6 +44,10 @@ pub(crate) struct Rates {
     pub(crate) up: f64,
     /// Arrived at the customer.
     pub(crate) down: f64,
+    /// User and system time of what stands in between for each that arrived, microseconds. It depends less than the others
+    /// on what else the machine does, but what the kernel does in interrupts, which is as much for everybody, may not be
+    /// in it.
+    pub(crate) cost: f64,
 }
 
 impl Rates {
@@ -135,8 +140,8 @@ impl Stage {
         }
     }
 
-    /// What comes through of more than can; `load` is dhcp4o6-load's options: whom it sends to, and as whom.
-    pub(crate) fn through(&self, load: &str) -> Rates {
+    /// What comes through `process` of more than can; `load` is dhcp4o6-load's options: whom it sends to, and as whom.
+    pub(crate) fn through(&self, process: &Process, load: &str) -> Rates {
         let mut command = self.lab.customer.command("taskset");
         // Whoever answers comes first: what is left is more than enough.
         command.args(["--cpu-list", OTHER_PROCESSOR, "nice", "-n", "19"]).arg(program("dhcp4o6-load"));
@@ -146,12 +151,15 @@ impl Stage {
             // In its midst: when it ends, what has been queued still comes.
             std::thread::sleep(SETTLE);
             let (begun, up, down) = (Instant::now(), self.up(), self.down());
+            let worked = processor_time(process);
             std::thread::sleep(MEASURED);
+            let worked = processor_time(process) - worked;
             let (up, down) = (self.up() - up, self.down() - down);
             let seconds = begun.elapsed().as_secs_f64();
             let figures = generator.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let sent = figures.get("sent_per_second").and_then(Value::as_f64).unwrap_or(f64::NAN);
-            Rates { sent, up: up / seconds, down: down / seconds }
+            let cost = worked / (up + down) * 1e6;
+            Rates { sent, up: up / seconds, down: down / seconds, cost }
         })
     }
 

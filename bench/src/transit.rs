@@ -149,11 +149,12 @@ pub(crate) fn measure(agent: Agent, progress: &mut dyn FnMut(&str)) -> Result<Ve
     let how = |rates: &[Rates]| {
         let of = |figure: fn(&Rates) -> f64| median(&rates.iter().map(figure).collect::<Vec<f64>>());
         format!(
-            "one processor, both ways, {}; up {:.0}/s of {:.0}/s sent, down {:.0}/s",
+            "one processor, both ways, {}; up {:.0}/s of {:.0}/s sent, down {:.0}/s; {:.2} µs of processor each",
             spread(&both(rates)),
             of(|rates| rates.up),
             of(|rates| rates.sent),
-            of(|rates| rates.down)
+            of(|rates| rates.down),
+            of(|rates| rates.cost)
         )
     };
     let row = |who: &str, rates: &[Rates]| {
@@ -174,7 +175,7 @@ fn through(agent: Agent, between: Between) -> Rates {
     let (stage, _echo) = agent.stage();
     let process = agent.start(&stage, between);
     stage.wait(&process, &agent.load());
-    stage.through(&format!("{} --clients {CLIENTS}", agent.load()))
+    stage.through(&process, &format!("{} --clients {CLIENTS}", agent.load()))
 }
 
 /// Before and after many identities and then again as many others.
