@@ -2,6 +2,7 @@
 
 mod arrangements;
 mod clients;
+mod encapsulation;
 mod endpoints;
 mod lcra;
 mod moves;
