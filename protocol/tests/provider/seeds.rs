@@ -1,4 +1,4 @@
-//! Thousands of histories of a provider and its subscribers, each with faults, and then with none.
+//! Ten thousand histories of a provider and its subscribers, each with faults, and then with none.
 
 use crate::desk::{settings_at_67, subnet};
 use crate::main_path::{provider, stateful, subscriber};
@@ -19,7 +19,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
 
 /// What at least one of the histories must have lived through.
 const SOMETIMES: [&str; 25] = [
@@ -218,7 +218,7 @@ fn seeds(first: u64, count: u64) -> BTreeSet<&'static str> {
 
 /// `PROVIDER_SEED` runs one history alone; `PROVIDER_FIRST` and `PROVIDER_SEEDS` choose others, or more.
 #[test]
-fn two_thousand_histories_keep_every_invariant_and_end_well() {
+fn ten_thousand_histories_keep_every_invariant_and_end_well() {
     if let Some(seed) = number("PROVIDER_SEED") {
         history(world(seed));
         return;
