@@ -31,7 +31,7 @@ const GIADDR: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 254);
 const MAC: Mac = [2, 0, 0x5e, 0x10, 0, 7];
 const FORGED: u32 = 100_000;
 /// What a daemon may grow by, kB. Its tables of clients and messages are full then.
-const CAP: u64 = 32 << 10;
+const CAP: u64 = 16 << 10;
 
 /// A DHCPv4 message that is good, until something in it is changed.
 #[derive(Clone)]

@@ -150,7 +150,8 @@ fn an_endpoint_that_is_refused_its_address_gets_another_and_the_others_hear_noth
     server
         .call("Reserve", &(lost.to_string().as_str(), "hardware", &[2_u8, 0, 0x5e, 0, 0, 9][..]))
         .expect("kept");
-    customer.client.wait_lease_event(before.bus, "nak", SOON);
+    let refused = customer.client.wait_lease_event(before.bus, "nak", SOON);
+    assert_eq!((&refused["endpoint"], &refused["address"]), (&"voice".into(), &lost.to_string().into()));
     let nak = customer.wire.wait_bootp(before.wire, "a NAK", |bootp| bootp.is(V4::NAK));
     assert_eq!(client_id(&nak), identity(&customer, lost));
     customer.client.until("voice has another address", SOON, |client| {

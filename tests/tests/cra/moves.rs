@@ -297,6 +297,29 @@ fn each_of_two_servers_gets_a_copy_and_another_list_holds_from_the_next_message_
     never_without(&customer.kernel, address);
 }
 
+#[test]
+#[ignore = "needs namespaces and udhcpc"]
+fn a_lan_has_its_leases_when_its_agent_gets_another_list_which_holds_from_the_next_message_on() {
+    let premises = Premises::new();
+    premises.lab.provider.ip(&format!("addr add {SECOND}/64 dev s0 nodad"));
+    let both = "addresses = [\"2001:db8:6::1\", \"2001:db8:6::9\"]";
+    let server = Provider::start(&premises.lab, &TSV.replace("addresses = [\"2001:db8:6::1\"]", both));
+    let mut router = Customer::start(&premises.lab, LCRA);
+    router.client.wait_lcra("lan", "running", "");
+    let client = StockClient::start(&premises.host, Stock::Udhcpc, "e0", &premises.lab.dir().join("udhcpc"));
+    let address = client.wait_lease(0, SOON);
+    router.daemon.reload(&format!("duid = \"uuid\"\n{}", LCRA.replace("6::1", "6::9")));
+    router.client.until("the other list", SOON, |client| {
+        (client.lcra("lan", "Servers") == json!([SECOND])).then_some(())
+    });
+    let (mark, events) = (router.wire.mark(), client.mark());
+    client.renew();
+    assert_eq!(client.wait_renewed(events, SOON), address);
+    let after = sent(&router.wire, mark);
+    assert!(!after.is_empty() && after.iter().all(|bootp| bootp.to.ip() == IpAddr::V6(SECOND)), "{after:?}");
+    assert_eq!(server.leases4().len(), 1);
+}
+
 /// Our server as DHCPv6 server too. Its addresses are for a few seconds, so that it is asked often.
 fn with_dhcp6(more: &str) -> String {
     format!(
