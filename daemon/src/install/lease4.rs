@@ -68,7 +68,8 @@ impl Lease4 {
     ) -> Result<(), ConfigureError> {
         let address = |config: &Option<Box<Ipv4Config>>| config.as_ref().map(|config| config.address);
         if address(&want) != address(&self.want) {
-            self.seen = false;
+            // What an earlier process left there is not shown again.
+            self.seen = address(&want).is_some_and(|wanted| self.found.contains(&wanted));
         }
         let before = address(&self.want);
         self.want = want;
@@ -181,8 +182,9 @@ impl Lease4 {
     /// Addresses of ours that are not to be touched on the target.
     fn kept(&self, beside: Beside, before: Option<Ipv4Addr>) -> Vec<Ipv4Addr> {
         let mut kept = beside.addresses;
+        let own = [before, self.want.as_ref().map(|config| config.address)];
         if beside.unknown {
-            kept.extend(self.found.iter().filter(|found| Some(**found) != before));
+            kept.extend(self.found.iter().filter(|found| !own.contains(&Some(**found))));
         }
         kept
     }
