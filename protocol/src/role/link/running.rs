@@ -447,7 +447,8 @@ impl Running {
             base.ready = true;
             base.undecided_until.get_or_insert(cx.now + UNDECIDED);
             // Now and not when a Reply is there, which is followed by a query at once.
-            if cx.settings.mode != Mode::Off && base.native == Native::Unknown {
+            if cx.settings.mode != Mode::Off && base.native == Native::Unknown && !base.has_external_client()
+            {
                 base.check_native(None, cx);
             }
             self.drive6(cx, |client6, cx, out| client6.ready(cx.now, cx.rng, out));

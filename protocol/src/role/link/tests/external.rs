@@ -71,8 +71,8 @@ fn carrier(effects: &[Effect]) -> Vec<bool> {
 impl Rig {
     /// The client has its lease.
     fn lease_passes(&mut self) -> Vec<Effect> {
-        self.see();
         self.effects.clear();
+        self.see();
         for (ask, answer) in [
             (v4::MessageType::DISCOVER, v4::MessageType::OFFER),
             (v4::MessageType::REQUEST, v4::MessageType::ACK),
