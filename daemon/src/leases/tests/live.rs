@@ -228,7 +228,8 @@ fn a_long_journal_is_rewritten_while_records_go_on() {
             };
             let (records, last) = page(&owner.table, after, 7);
             owner.leases.page(&records, last);
-            assert_eq!(owner.leases.wants_page(), None, "one at a time");
+            // The writer may be that quick, and want the next one already.
+            assert_ne!(owner.leases.wants_page(), Some(after), "each page is wanted once");
             owner.append(&lease(100 + pages, 5));
             owner.leases.flush();
             if last {
