@@ -25,7 +25,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The agent's own Ethernet address. The device has two ends and no others, so any will do that is not the client's.
 pub const AGENT: Mac = [0x02, 0x00, 0x5e, 0x00, 0x00, 0x67];
-/// MTU of the TAP device.
+/// Longest IPv4 packet to the client, in octets. What the client sends is bounded by the smaller MTU of the TAP device, so
+/// that it fits the smallest IPv6 MTU once relayed; what it receives is not.
 const MTU: usize = 1500;
 /// Messages that may wait for an answer.
 const PENDING: usize = 256;
